@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Arenas: how they come and go, and what they are charged.
+ */
+#include <linux/fs.h>
+#include <linux/fs_struct.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "arena.h"
+#include "collector.h"
+#include "fault.h"
+#include "fs.h"
+#include "ioctl.h"
+#include "limit.h"
+#include "name.h"
+#include "region.h"
+#include "root.h"
+#include "space.h"
+#include "span.h"
+#include "type.h"
+
+#define MARENA_DEFAULT_GC_PERCENT 100
+
+static atomic64_t marena_last_id;
+
+/* The arena of an arena file; NULL for a file of another kind. */
+struct marena_arena *marena_arena_of(struct file *file)
+{
+	if (file->f_op != &marena_arena_fops)
+		return NULL;
+	return file_inode(file)->i_private;
+}
+
+/* Charge pages whose count rises from zero: 0, -ENOSPC or -EDQUOT. */
+int marena_charge(struct marena_arena *arena, u64 pages)
+{
+	int err;
+
+	lockdep_assert_held(&arena->lock);
+	if (pages > arena->limit - arena->charged)
+		return -ENOSPC;
+	err = marena_user_charge(arena->user, MARENA_USER_PAGES, pages);
+	if (!err)
+		arena->charged += pages;
+	return err;
+}
+
+void marena_uncharge(struct marena_arena *arena, u64 pages)
+{
+	lockdep_assert_held(&arena->lock);
+	arena->charged -= pages;
+	marena_user_uncharge(arena->user, MARENA_USER_PAGES, pages);
+}
+
+static int marena_arena_check(const struct marena_create *args)
+{
+	if (args->flags & ~MARENA_CREATE_PERSIST || args->reserved ||
+	    args->mode & ~0777)
+		return -EINVAL;
+	if (!args->arena_size || args->arena_size > MARENA_MAX_ARENA_SIZE)
+		return -EINVAL;
+	if (args->name[0])
+		return marena_name_check((const char *)args->name);
+	return args->flags & MARENA_CREATE_PERSIST ? -EINVAL : 0;
+}
+
+static struct marena_arena *
+marena_arena_alloc(const struct marena_create *args)
+{
+	struct marena_arena *arena;
+
+	arena = kzalloc(sizeof(*arena), GFP_KERNEL_ACCOUNT);
+	if (!arena)
+		return NULL;
+	arena->id = atomic64_inc_return(&marena_last_id);
+	arena->size = ALIGN(args->arena_size, MARENA_REGION_SIZE);
+	arena->nr_regions = arena->size / MARENA_REGION_SIZE;
+	arena->limit = marena_nr_pages(arena);
+	if (args->mem_limit && args->mem_limit < arena->size)
+		arena->limit = DIV_ROUND_UP_ULL(args->mem_limit,
+						MARENA_PAGE_SIZE);
+	arena->gc_percent = args->gc_percent ? : MARENA_DEFAULT_GC_PERCENT;
+
+	mutex_init(&arena->lock);
+	xa_init(&arena->classes);
+	INIT_LIST_HEAD(&arena->leases);
+	mutex_init(&arena->root_lock);
+	arena->roots = RB_ROOT;
+	spin_lock_init(&arena->client_lock);
+	INIT_LIST_HEAD(&arena->clients);
+	init_waitqueue_head(&arena->gate_wait);
+	return arena;
+}
+
+/* Charge the creator for an arena of this size. */
+static int marena_arena_charge_user(struct marena_arena *arena)
+{
+	int err;
+
+	arena->user = marena_user_get(current_fsuid());
+	if (!arena->user)
+		return -ENOMEM;
+	err = marena_user_charge(arena->user, MARENA_USER_ARENAS, 1);
+	if (err)
+		goto err_put;
+	err = marena_user_charge(arena->user, MARENA_USER_SPACE, arena->size);
+	if (err)
+		goto err_uncharge;
+	return 0;
+
+err_uncharge:
+	marena_user_uncharge(arena->user, MARENA_USER_ARENAS, 1);
+err_put:
+	marena_user_put(arena->user);
+	return err;
+}
+
+static void marena_arena_uncharge_user(struct marena_arena *arena)
+{
+	marena_user_uncharge(arena->user, MARENA_USER_SPACE, arena->size);
+	marena_user_uncharge(arena->user, MARENA_USER_ARENAS, 1);
+	marena_user_put(arena->user);
+}
+
+/*
+ * Make an arena. The caller holds a pin of the file system, and gets a
+ * reference to the inode.
+ */
+struct marena_arena *marena_arena_new(const struct marena_create *args)
+{
+	struct marena_arena *arena;
+	int err = marena_arena_check(args);
+
+	if (err)
+		return ERR_PTR(err);
+	arena = marena_arena_alloc(args);
+	if (!arena)
+		return ERR_PTR(-ENOMEM);
+	err = marena_arena_charge_user(arena);
+	if (err)
+		goto err_free;
+	err = marena_space_reserve(arena);
+	if (err)
+		goto err_uncharge;
+	err = marena_fs_pin();
+	if (err)
+		goto err_space;
+
+	err = -ENOMEM;
+	arena->inode = marena_inode_new(MARENA_INODE_ARENA,
+					args->mode & ~current_umask());
+	if (!arena->inode)
+		goto err_unpin;
+	i_size_write(arena->inode, arena->size);
+	err = marena_regions_init(arena);
+	if (err)
+		goto err_iput;
+	err = marena_types_init(arena);
+	if (err)
+		goto err_types;
+	err = marena_collector_start(arena);
+	if (err)
+		goto err_types;
+	/* From here on, eviction takes the arena down. */
+	arena->inode->i_private = arena;
+
+	if (!args->name[0])
+		return arena;
+	err = marena_name_add(arena, (const char *)args->name,
+			      args->flags & MARENA_CREATE_PERSIST);
+	if (!err)
+		return arena;
+	iput(arena->inode);
+	return ERR_PTR(err);
+
+err_types:
+	marena_types_destroy(arena);
+	marena_regions_destroy(arena);
+err_iput:
+	iput(arena->inode);
+err_unpin:
+	marena_fs_unpin();
+err_space:
+	marena_space_release(arena);
+err_uncharge:
+	marena_arena_uncharge_user(arena);
+err_free:
+	kfree(arena);
+	return ERR_PTR(err);
+}
+
+/* The inode goes: no file, mapping, client or lasting name is left. */
+void marena_arena_evict(struct marena_arena *arena)
+{
+	marena_name_forget(arena);
+	marena_collector_stop(arena);
+	marena_roots_destroy(arena);
+	marena_spans_destroy(arena);
+	marena_regions_destroy(arena);
+	marena_types_destroy(arena);
+	marena_fs_unpin();
+	marena_space_release(arena);
+	marena_arena_uncharge_user(arena);
+	kfree(arena);
+}
+
+/*
+ * A file for the arena. It takes over the caller's reference to the inode,
+ * unless it fails. The caller holds a pin.
+ */
+struct file *marena_arena_open(struct marena_arena *arena, bool rdonly)
+{
+	char name[MARENA_NAME_LEN + 8];
+
+	snprintf(name, sizeof(name), "marena:%llu", arena->id);
+	return marena_file_new(arena->inode, name, rdonly ? O_RDONLY : O_RDWR,
+			       &marena_arena_fops);
+}
+
+const struct file_operations marena_arena_fops = {
+	.owner = THIS_MODULE,
+	.mmap = marena_arena_mmap,
+	.get_unmapped_area = marena_arena_unmapped_area,
+	.unlocked_ioctl = marena_arena_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};

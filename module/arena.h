@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Lock order, outermost first. What a lock protects is said at the field.
+ *
+ *   mmap_lock (faults, VMA close)
+ *     marena_names_lock      name.c: the names of arenas
+ *     marena_space_lock      space.c: address ranges of arenas
+ *     arena->lock            spans, classes, leases, regions, types
+ *       page lock            of a page of heap that is given back
+ *         i_mmap_rwsem       (unmapping it)
+ *       arena->root_lock     root.c
+ *       client->spill_lock   refs.c
+ *       arena->client_lock   who the clients are, the gate (spinlock)
+ *       region->lock         the page table of a region (spinlock)
+ *       client->slot_lock    who owns the thread slots (spinlock)
+ *       client->pages' lock  the page table of a reference map (spinlock)
+ *
+ * No user memory is touched, and no mmap_lock taken, under any of them. While
+ * the gate is closed, the collector takes arena->lock (for a moment, to end
+ * leases), the root lock and spinlocks: all are held by others for short,
+ * bounded work that never waits for the gate.
+ */
+#ifndef MARENA_ARENA_H
+#define MARENA_ARENA_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/rbtree.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/uidgid.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+
+#include <linux/marena.h>
+
+#include "collector.h"
+
+struct file;
+struct inode;
+struct marena_name;
+struct marena_region;
+struct marena_user;
+
+#define MARENA_PAGE_SIZE	(1UL << MARENA_PAGE_SHIFT)
+#define MARENA_REGION_SIZE	(1UL << MARENA_REGION_SHIFT)
+#define MARENA_REGION_PAGES	(MARENA_REGION_SIZE / MARENA_PAGE_SIZE)
+#define MARENA_PAGE_GRANULES	(MARENA_PAGE_SIZE / MARENA_GRANULE)
+#define MARENA_REGION_GRANULES	(MARENA_REGION_SIZE / MARENA_GRANULE)
+
+#define MARENA_MAX_ARENA_SIZE	(1UL << 40)
+#define MARENA_MAX_REGIONS	(MARENA_MAX_ARENA_SIZE / MARENA_REGION_SIZE)
+
+/* Pages of alloc map that a region has: one bit a granule. */
+#define MARENA_REGION_MAP_PAGES \
+	(MARENA_REGION_GRANULES / BITS_PER_BYTE / MARENA_PAGE_SIZE)
+
+/* The region directory has two levels; this is the lower. */
+#define MARENA_DIR_SHIFT	9
+#define MARENA_DIR_ENTRIES	(1UL << MARENA_DIR_SHIFT)
+#define MARENA_DIR_TOP		(MARENA_MAX_REGIONS >> MARENA_DIR_SHIFT)
+
+/**
+ * struct marena_arena - one arena: the storage behind an inode
+ *
+ * Lives from marena_arena_new() to the eviction of its inode. Every arena
+ * file, mapping and client holds a reference to the inode; so does the name
+ * of an arena that was created to persist. The collector thread holds none:
+ * eviction stops it first.
+ *
+ * @id: its number (invariant)
+ * @base: address at which all processes map it (invariant)
+ * @size: bytes of heap (invariant)
+ * @nr_regions: @size in regions (invariant)
+ * @limit: pages that may be charged (invariant)
+ * @gc_percent: growth that starts a cycle, MARENA_GC_OFF (invariant)
+ * @inode: our inode (invariant)
+ * @user: who is charged (invariant)
+ * @space_link: in the list of address ranges (marena_space_lock)
+ * @name: its name, or NULL (marena_names_lock)
+ * @lock: see above; protects what follows
+ * @dir: the regions: read without a lock, as a region once there stays
+ * @high: number of the region above the highest that exists
+ * @hint: no region below this one has room for a small span
+ * @types: struct marena_type by id
+ * @nr_types: how many
+ * @classes: struct marena_class by type and size class
+ * @leases: spans that are leased
+ * @nr_leases: how many
+ * @nr_spans: spans that exist
+ * @charged: pages with a reference count above zero
+ * @trigger: value of @charged that starts a cycle
+ * @marking: no lease or span comes or goes (between the end of all leases, in
+ *           the rendezvous, and the end of marking)
+ * @root_lock: protects @roots and @nr_roots
+ * @roots: named roots by name
+ * @nr_roots: how many
+ * @client_lock: protects @clients, @nr_clients and @gate
+ * @clients: clients that have not ended
+ * @nr_clients: how many
+ * @gate: value of marena_control.gate (written under @client_lock); even:
+ *        twice the number of rendezvous that succeeded; odd: closed
+ * @gate_wait: those who wait for an even gate
+ * @resident: pages of heap that have memory
+ * @metadata: pages of memory in tables and maps
+ * @col: the collector
+ */
+struct marena_arena {
+	u64 id;
+	u64 base;
+	u64 size;
+	unsigned long nr_regions;
+	u64 limit;
+	u32 gc_percent;
+	struct inode *inode;
+	struct marena_user *user;
+	struct list_head space_link;
+	struct marena_name *name;
+
+	struct mutex lock;
+	struct marena_region ***dir;
+	unsigned long high;
+	unsigned long hint;
+	struct xarray types;
+	u32 nr_types;
+	struct xarray classes;
+	struct list_head leases;
+	u64 nr_leases;
+	u64 nr_spans;
+	u64 charged;
+	u64 trigger;
+	bool marking;
+
+	struct mutex root_lock;
+	struct rb_root roots;
+	u32 nr_roots;
+
+	spinlock_t client_lock;
+	struct list_head clients;
+	u32 nr_clients;
+	u32 gate;
+	wait_queue_head_t gate_wait;
+
+	atomic64_t resident;
+	atomic64_t metadata;
+
+	struct marena_collector col;
+};
+
+extern const struct file_operations marena_arena_fops;
+
+struct marena_arena *marena_arena_new(const struct marena_create *args);
+void marena_arena_evict(struct marena_arena *arena);
+struct file *marena_arena_open(struct marena_arena *arena, bool rdonly);
+struct marena_arena *marena_arena_of(struct file *file);
+
+int marena_charge(struct marena_arena *arena, u64 pages);
+void marena_uncharge(struct marena_arena *arena, u64 pages);
+
+static inline u64 marena_nr_pages(const struct marena_arena *arena)
+{
+	return arena->size >> MARENA_PAGE_SHIFT;
+}
+
+/* Bytes of alloc map, which follows the heap in the file and the mapping. */
+static inline u64 marena_map_bytes(const struct marena_arena *arena)
+{
+	return arena->size >> (MARENA_GRANULE_SHIFT + 3);
+}
+
+static inline u64 marena_mapping_size(const struct marena_arena *arena)
+{
+	return arena->size + marena_map_bytes(arena);
+}
+
+static inline bool marena_gate_is_open(const struct marena_arena *arena)
+{
+	return !(READ_ONCE(arena->gate) & 1);
+}
+
+static inline int marena_gate_wait(struct marena_arena *arena)
+{
+	return wait_event_killable(arena->gate_wait,
+				   marena_gate_is_open(arena)) ? -EINTR : 0;
+}
+
+#endif /* MARENA_ARENA_H */

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef MARENA_CLIENT_H
+#define MARENA_CLIENT_H
+
+#include <linux/kref.h>
+
+#include "arena.h"
+
+struct mm_struct;
+struct pid;
+
+#define MARENA_CLIENT_MAPPED	0
+
+/* The client's mapping: the control page, the slots, the reference map. */
+#define MARENA_SLOTS_PER_PAGE	(MARENA_PAGE_SIZE / sizeof(struct marena_slot))
+#define MARENA_SLOT_PAGES	32
+#define MARENA_NR_SLOTS		(MARENA_SLOT_PAGES * MARENA_SLOTS_PER_PAGE)
+#define MARENA_SLOTS_PAGE	1
+#define MARENA_REFS_PAGE	(MARENA_SLOTS_PAGE + MARENA_SLOT_PAGES)
+
+#define MARENA_MAX_CLIENTS	4096
+
+/**
+ * struct marena_slot_page - a page of thread slots
+ * @slots: what user space writes
+ * @owners: the thread that acquired a slot, or NULL; a reference is held
+ */
+struct marena_slot_page {
+	struct marena_slot *slots;
+	struct pid *owners[MARENA_SLOTS_PER_PAGE];
+};
+
+/**
+ * struct marena_client - one process's view of an arena
+ *
+ * Belongs to an inode of its own. The collector takes references of its own
+ * (@kref), so that a client may end, and its inode go, while it looks.
+ *
+ * A client ends (marena_client_end) when its mapping goes or its file is
+ * released: its leases and references are gone then. What the collector may
+ * still look at without a lock, the control page and the slots, is freed with
+ * the last reference.
+ *
+ * @kref: one of the inode, others of the collector
+ * @arena: which arena (invariant); a reference to its inode is held
+ * @inode: our inode, until it is evicted
+ * @mm: whose it is (invariant); held by mmgrab()
+ * @rdonly: it may not write the heap (invariant)
+ * @link: in arena->clients (arena->client_lock)
+ * @cycle_link: in the collector's list of the clients of a cycle
+ * @ended: written under arena->lock and arena->client_lock
+ * @leases: spans that are leased (arena->lock)
+ * @control: the control page (invariant); @control->gate is written under
+ *           arena->client_lock
+ * @slot_lock: protects the slots' owners, and that @slots only grow
+ * @slots: the thread slots, a page of them at a time; NULL: none acquired yet
+ * @pages: pages of the reference map, by their number in it
+ * @spill_lock: protects @spills and @nr_spills
+ * @spills: counts that the map's bytes cannot hold, in MARENA_SPILL_UNIT, by
+ *          granule
+ * @nr_spills: entries of @spills
+ * @mapped: bit 0: it was mapped
+ * @vmas: mappings; more than one only while mremap(2) tries to move it
+ */
+struct marena_client {
+	struct kref kref;
+	struct marena_arena *arena;
+	struct inode *inode;
+	struct mm_struct *mm;
+	bool rdonly;
+	struct list_head link;
+	struct list_head cycle_link;
+	bool ended;
+	struct list_head leases;
+
+	struct marena_control *control;
+	spinlock_t slot_lock;
+	struct marena_slot_page *slots[MARENA_SLOT_PAGES];
+
+	struct xarray pages;
+	struct mutex spill_lock;
+	struct xarray spills;
+	unsigned long nr_spills;
+	unsigned long mapped;
+	atomic_t vmas;
+};
+
+extern const struct file_operations marena_client_fops;
+
+struct file *marena_client_attach(struct marena_arena *arena, bool rdonly,
+				  struct marena_attach *arg);
+void marena_client_evict(struct marena_client *client);
+void marena_client_end(struct marena_client *client);
+void marena_client_put(struct marena_client *client);
+void marena_clients_hold(struct marena_arena *arena,
+			 struct list_head *clients);
+void marena_clients_release(struct list_head *clients);
+struct marena_client *marena_client_of(struct file *file);
+
+static inline u64 marena_client_map_size(const struct marena_arena *arena)
+{
+	return (u64)MARENA_REFS_PAGE * MARENA_PAGE_SIZE +
+	       (arena->size >> MARENA_GRANULE_SHIFT);
+}
+
+#endif /* MARENA_CLIENT_H */

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef MARENA_COLLECTOR_H
+#define MARENA_COLLECTOR_H
+
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+
+struct marena_arena;
+struct marena_mark_stack;
+struct task_struct;
+
+/* Where a cycle is. Marking is to leave the rendezvous; then it follows it. */
+enum marena_phase {
+	MARENA_PHASE_IDLE,
+	MARENA_PHASE_PREPARE,		/* mark bits are cleared */
+	MARENA_PHASE_RENDEZVOUS,	/* the gate is closed from here ... */
+	MARENA_PHASE_MARK,		/* ... to the end of this */
+	MARENA_PHASE_SWEEP,
+};
+
+/**
+ * struct marena_cycle_figures - what the last cycle found
+ * @objects_live: objects marked
+ * @bytes_live: bytes of their slots
+ * @pause_ns: how long the gate was closed
+ * @mark_ns: time spent marking
+ * @sweep_ns: time spent sweeping
+ * @overflows: times that the mark stack was full
+ */
+struct marena_cycle_figures {
+	u64 objects_live;
+	u64 bytes_live;
+	u64 pause_ns;
+	u64 mark_ns;
+	u64 sweep_ns;
+	u64 overflows;
+};
+
+/**
+ * struct marena_collector - the thread that runs an arena's cycles
+ * @task: the thread (invariant after creation)
+ * @stack: the mark stack (the thread's own)
+ * @phase: where the cycle is (written by the thread)
+ * @wake: the thread waits here
+ * @done: those who asked for a cycle wait here
+ * @lock: protects what follows
+ * @asked: number of the latest attempt asked for
+ * @begun: number of the attempt that runs, or ran last
+ * @ended: number of the latest attempt that is over
+ * @succeeded: number of the latest attempt that was a whole cycle
+ * @cycles: whole cycles
+ * @failed: attempts that were given up
+ * @retries: rendezvous that were tried again
+ * @freed: objects freed in all
+ * @reclaimed: pages given back in all
+ * @pause_max_ns: longest @last.pause_ns
+ * @last: figures of the last whole cycle
+ */
+struct marena_collector {
+	struct task_struct *task;
+	struct marena_mark_stack *stack;
+	enum marena_phase phase;
+	wait_queue_head_t wake;
+	wait_queue_head_t done;
+
+	spinlock_t lock;
+	u64 asked;
+	u64 begun;
+	u64 ended;
+	u64 succeeded;
+	u64 cycles;
+	u64 failed;
+	u64 retries;
+	u64 freed;
+	u64 reclaimed;
+	u64 pause_max_ns;
+	struct marena_cycle_figures last;
+};
+
+int marena_collector_start(struct marena_arena *arena);
+void marena_collector_stop(struct marena_arena *arena);
+
+void marena_collector_kick(struct marena_arena *arena);
+int marena_collector_run(struct marena_arena *arena, u64 *cycle);
+
+#endif /* MARENA_COLLECTOR_H */

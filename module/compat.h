@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where kernels differ. Each difference is found by a probe in conftest.sh,
+ * never by a version number, and no other file has an #ifdef for it.
+ */
+#ifndef MARENA_COMPAT_H
+#define MARENA_COMPAT_H
+
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/user_namespace.h>
+
+#include "conftest.h"
+
+#ifndef MARENA_HAVE_VM_FLAGS_SET
+static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags |= flags;
+}
+
+static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags &= ~flags;
+}
+#endif
+
+#ifdef MARENA_HAVE_MNT_IDMAP
+typedef struct mnt_idmap marena_idmap;
+#define MARENA_NOP_IDMAP (&nop_mnt_idmap)
+#else
+typedef struct user_namespace marena_idmap;
+#define MARENA_NOP_IDMAP (&init_user_ns)
+#endif
+
+#ifndef MARENA_HAVE_SIMPLE_INODE_INIT_TS
+static inline void simple_inode_init_ts(struct inode *inode)
+{
+	inode->i_atime = current_time(inode);
+	inode->i_mtime = inode->i_atime;
+	inode->i_ctime = inode->i_atime;
+}
+#endif
+
+#endif /* MARENA_COMPAT_H */

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mapping the heap, and populating it at first touch.
+ */
+#include <linux/mman.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/sched.h>
+
+#include "arena.h"
+#include "compat.h"
+#include "fault.h"
+#include "fs.h"
+#include "region.h"
+
+/*
+ * The memory of page @i, with a reference taken. NULL: it has none; @may says
+ * whether it may have.
+ */
+static struct page *marena_heap_page_get(struct marena_region *region,
+					 unsigned int i, bool *may)
+{
+	struct page *page;
+
+	spin_lock(&region->lock);
+	*may = region->refs[i];
+	page = region->pages[i];
+	if (page)
+		get_page(page);
+	spin_unlock(&region->lock);
+	return page;
+}
+
+/* Give page @i memory, unless it has got some, or may not have it any more. */
+static int marena_heap_page_make(struct marena_region *region, unsigned int i)
+{
+	struct marena_arena *arena = region->arena;
+	struct page *page;
+
+	page = marena_mapped_page_alloc(arena->inode->i_mapping,
+					region->index * MARENA_REGION_PAGES + i);
+	if (!page)
+		return -ENOMEM;
+	spin_lock(&region->lock);
+	if (region->refs[i] && !region->pages[i]) {
+		WRITE_ONCE(region->pages[i], page);
+		page = NULL;
+	}
+	spin_unlock(&region->lock);
+	if (page)
+		marena_mapped_page_free(page);
+	else
+		atomic64_inc(&arena->resident);
+	return 0;
+}
+
+static vm_fault_t marena_heap_fault(struct marena_arena *arena, u64 index,
+				    struct page **page)
+{
+	struct marena_region *region = marena_region_of_page(arena, index);
+	unsigned int i = index % MARENA_REGION_PAGES;
+	bool may;
+
+	if (!region)
+		return VM_FAULT_SIGBUS;
+	for (;;) {
+		*page = marena_heap_page_get(region, i, &may);
+		if (!*page) {
+			if (!may)
+				return VM_FAULT_SIGBUS;
+			if (marena_heap_page_make(region, i))
+				return VM_FAULT_OOM;
+			continue;
+		}
+		lock_page(*page);
+		/* Out of the table: it is being given back. */
+		if (READ_ONCE(region->pages[i]) == *page)
+			return VM_FAULT_LOCKED;
+		unlock_page(*page);
+		put_page(*page);
+	}
+}
+
+/* The alloc map's pages are there as long as their region. */
+static vm_fault_t marena_map_fault(struct marena_arena *arena, u64 index,
+				   struct page **page)
+{
+	struct marena_region *region =
+		marena_region(arena, index / MARENA_REGION_MAP_PAGES);
+
+	if (!region)
+		return VM_FAULT_SIGBUS;
+	*page = region->alloc[index % MARENA_REGION_MAP_PAGES];
+	get_page(*page);
+	return 0;
+}
+
+static vm_fault_t marena_arena_fault(struct vm_fault *vmf)
+{
+	struct marena_arena *arena = marena_arena_of(vmf->vma->vm_file);
+	u64 pages = marena_nr_pages(arena);
+
+	if (vmf->pgoff < pages)
+		return marena_heap_fault(arena, vmf->pgoff, &vmf->page);
+	return marena_map_fault(arena, vmf->pgoff - pages, &vmf->page);
+}
+
+/* Mappings are whole: none is cut (munmap, mprotect of a part) or moved. */
+int marena_vma_refuse_split(struct vm_area_struct *vma, unsigned long addr)
+{
+	return -EINVAL;
+}
+
+int marena_vma_refuse_move(struct vm_area_struct *vma)
+{
+	return -EINVAL;
+}
+
+static const struct vm_operations_struct marena_arena_vm_ops = {
+	.may_split = marena_vma_refuse_split,
+	.mremap = marena_vma_refuse_move,
+	.fault = marena_arena_fault,
+};
+
+/*
+ * VM_DONTEXPAND makes the mapping special to mlock(2) (it does not populate a
+ * huge sparse arena), to mremap(2) and to MADV_DODUMP: with VM_DONTDUMP a core
+ * dump never tries to write the whole address space out.
+ */
+int marena_arena_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct marena_arena *arena = marena_arena_of(file);
+
+	if (!(vma->vm_flags & VM_MAYSHARE) || vma->vm_pgoff ||
+	    vma->vm_end - vma->vm_start != marena_mapping_size(arena))
+		return -EINVAL;
+	if (vma->vm_flags & VM_EXEC)
+		return -EACCES;
+	if (vma->vm_start != arena->base)
+		return -EADDRINUSE;
+	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
+	vm_flags_clear(vma, VM_MAYEXEC);
+	vma->vm_ops = &marena_arena_vm_ops;
+	return 0;
+}
+
+/*
+ * There is one place only. It must be free: mmap(2) would replace what is
+ * there without asking, as it takes this answer for MAP_FIXED's.
+ */
+unsigned long marena_arena_unmapped_area(struct file *file, unsigned long addr,
+					 unsigned long len, unsigned long pgoff,
+					 unsigned long flags)
+{
+	struct marena_arena *arena = marena_arena_of(file);
+	struct vm_area_struct *vma;
+
+	if (pgoff || len != marena_mapping_size(arena))
+		return -EINVAL;
+	if ((flags & MAP_FIXED) && addr != arena->base)
+		return -EINVAL;
+	if (arena->base > TASK_SIZE || len > TASK_SIZE - arena->base)
+		return -ENOMEM;
+	vma = find_vma(current->mm, arena->base);
+	if (vma && vma->vm_start < arena->base + len)
+		return -EADDRINUSE;
+	return arena->base;
+}

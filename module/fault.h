@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef MARENA_FAULT_H
+#define MARENA_FAULT_H
+
+struct file;
+struct vm_area_struct;
+
+int marena_vma_refuse_split(struct vm_area_struct *vma, unsigned long addr);
+int marena_vma_refuse_move(struct vm_area_struct *vma);
+int marena_arena_mmap(struct file *file, struct vm_area_struct *vma);
+unsigned long marena_arena_unmapped_area(struct file *file, unsigned long addr,
+					 unsigned long len, unsigned long pgoff,
+					 unsigned long flags);
+
+#endif /* MARENA_FAULT_H */

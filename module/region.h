@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef MARENA_REGION_H
+#define MARENA_REGION_H
+
+#include <linux/mm.h>
+
+#include "arena.h"
+
+struct marena_span;
+struct page;
+
+/**
+ * struct marena_region - the tables of 2 MiB of heap
+ *
+ * Made when the first span comes to lie in it, and kept as long as the arena.
+ *
+ * @arena: whose it is (invariant)
+ * @index: its number (invariant)
+ * @alloc: pages of the alloc map; user space writes them (invariant)
+ * @mark: the mark bits, a bit a granule; the collector's alone
+ * @grey: pages with objects that are marked but not scanned, because the mark
+ *        stack was full; the collector's alone
+ * @used: pages that belong to a span (arena->lock)
+ * @nr_free: pages that belong to none (arena->lock)
+ * @lock: protects what follows; @spans and @refs are written under arena->lock
+ *        as well, so that either suffices to read them. The marker reads
+ *        @spans and @pages under neither: no span comes or goes between the
+ *        end of all leases and the end of marking
+ * @pages: the memory of each page, or NULL
+ * @spans: the span of each page, or NULL
+ * @refs: the reference count of each page
+ */
+struct marena_region {
+	struct marena_arena *arena;
+	unsigned long index;
+	struct page *alloc[MARENA_REGION_MAP_PAGES];
+	unsigned long *mark;
+	DECLARE_BITMAP(grey, MARENA_REGION_PAGES);
+	DECLARE_BITMAP(used, MARENA_REGION_PAGES);
+	unsigned int nr_free;
+
+	spinlock_t lock;
+	struct page *pages[MARENA_REGION_PAGES];
+	struct marena_span *spans[MARENA_REGION_PAGES];
+	u16 refs[MARENA_REGION_PAGES];
+};
+
+int marena_regions_init(struct marena_arena *arena);
+void marena_regions_destroy(struct marena_arena *arena);
+struct marena_region *marena_region_make(struct marena_arena *arena,
+					 unsigned long index);
+void marena_regions_clear_marks(struct marena_arena *arena);
+
+/* The region with this number, or NULL. Needs no lock. */
+static inline struct marena_region *
+marena_region(const struct marena_arena *arena, unsigned long index)
+{
+	struct marena_region **low;
+
+	low = READ_ONCE(arena->dir[index >> MARENA_DIR_SHIFT]);
+	return low ? READ_ONCE(low[index & (MARENA_DIR_ENTRIES - 1)]) : NULL;
+}
+
+/* The region of a page, or NULL. The page's number is in range. */
+static inline struct marena_region *
+marena_region_of_page(const struct marena_arena *arena, u64 page)
+{
+	return marena_region(arena, page / MARENA_REGION_PAGES);
+}
+
+/* The alloc bits of the page with this index in the region: four words. */
+static inline unsigned long *marena_alloc_bits(struct marena_region *region,
+					       unsigned int page)
+{
+	unsigned int byte = page * (MARENA_PAGE_GRANULES / BITS_PER_BYTE);
+	char *map = page_address(region->alloc[byte / MARENA_PAGE_SIZE]);
+
+	return (unsigned long *)(map + byte % MARENA_PAGE_SIZE);
+}
+
+static inline unsigned long *marena_mark_bits(struct marena_region *region,
+					      unsigned int page)
+{
+	return region->mark + page * (MARENA_PAGE_GRANULES / BITS_PER_LONG);
+}
+
+/* The alloc bit of the granule at @offset, whose region exists. */
+static inline bool marena_alloc_test(const struct marena_arena *arena,
+				     u64 offset)
+{
+	u64 page = offset >> MARENA_PAGE_SHIFT;
+
+	return test_bit((offset & (MARENA_PAGE_SIZE - 1)) / MARENA_GRANULE,
+			marena_alloc_bits(marena_region_of_page(arena, page),
+					  page % MARENA_REGION_PAGES));
+}
+
+#endif /* MARENA_REGION_H */

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The rendezvous: a moment at which no thread is inside a section.
+ *
+ * A thread that enters stores to its slot and then loads the gate, with no
+ * fence between. Here the gate is closed, every CPU that runs a client is
+ * interrupted, and then the slots are read. The interrupt is a full barrier on
+ * those CPUs: either the thread's load came after it, and saw the closed gate,
+ * or its store came before it, and is seen here.
+ *
+ *   thread                        collector
+ *   slot = 1                      gate = closed
+ *   (compiler barrier)            interrupt, and wait for it
+ *   load gate                     load slots
+ *
+ * A thread that is not running has been through the scheduler, which is a full
+ * barrier as well.
+ *
+ * Threads in a section get a budget to leave it. If they do not, the gate is
+ * opened again, with the value it had, and it is tried anew with twice the
+ * budget. After MARENA_TRIES the cycle is given up.
+ */
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/smp.h>
+
+#include "arena.h"
+#include "client.h"
+#include "rendezvous.h"
+#include "slot.h"
+#include "span.h"
+
+/* The budgets: 100 us, 200 us, ... 51 ms, 51 ms, ...: 1.0 s in all. */
+#define MARENA_BUDGET_FIRST_US	100
+#define MARENA_BUDGET_MAX_US	51200
+#define MARENA_TRIES		28
+
+/* Set every client's gate. Those that attach later begin with this value. */
+static void marena_gate_set(struct marena_arena *arena, u32 gate)
+{
+	struct marena_client *client;
+
+	spin_lock(&arena->client_lock);
+	WRITE_ONCE(arena->gate, gate);
+	list_for_each_entry(client, &arena->clients, link)
+		WRITE_ONCE(client->control->gate, gate);
+	spin_unlock(&arena->client_lock);
+}
+
+static void marena_gate_open(struct marena_arena *arena, u32 gate)
+{
+	marena_gate_set(arena, gate);
+	wake_up_all(&arena->gate_wait);
+}
+
+static void marena_nothing(void *info)
+{
+}
+
+/* Make every CPU that runs a thread of a client pass a full barrier. */
+static void marena_cpus_barrier(struct list_head *clients)
+{
+	struct marena_client *client;
+
+	/* Orders the stores to the gates before the reads of the masks. */
+	smp_mb();
+	list_for_each_entry(client, clients, cycle_link) {
+		preempt_disable();
+		smp_call_function_many(mm_cpumask(client->mm), marena_nothing,
+				       NULL, true);
+		preempt_enable();
+		cond_resched();
+	}
+	/* Orders the interrupts before the reads of the slots. */
+	smp_mb();
+}
+
+static bool marena_any_in_section(struct list_head *clients)
+{
+	struct marena_client *client;
+
+	list_for_each_entry(client, clients, cycle_link)
+		if (!READ_ONCE(client->ended) &&
+		    marena_slots_in_section(client))
+			return true;
+	return false;
+}
+
+/* Wait until all sections are left. Returns false if the budget is spent. */
+static bool marena_sections_wait(struct list_head *clients, u64 budget_us)
+{
+	ktime_t until = ktime_add_us(ktime_get(), budget_us);
+
+	while (marena_any_in_section(clients)) {
+		if (kthread_should_stop() ||
+		    ktime_after(ktime_get(), until))
+			return false;
+		usleep_range(10, 30);
+	}
+	return true;
+}
+
+/* One try. On success the gate is closed, and the clients are listed. */
+static bool marena_rendezvous_try(struct marena_arena *arena,
+				  struct list_head *clients, u64 budget_us)
+{
+	u32 gate = arena->gate;
+
+	marena_gate_set(arena, gate | 1);
+	marena_clients_hold(arena, clients);
+	marena_cpus_barrier(clients);
+	if (marena_sections_wait(clients, budget_us))
+		return true;
+	marena_clients_release(clients);
+	marena_gate_open(arena, gate);
+	return false;
+}
+
+/*
+ * Close the gate and see all threads out of their sections. On success, the
+ * clients are listed in @clients, no lease is left, and the gate stays closed
+ * until marena_rendezvous_end(); @closed is when it was closed. Else -EBUSY, or -EINTR if the arena goes.
+ */
+int marena_rendezvous(struct marena_arena *arena, struct list_head *clients,
+		      u64 *closed)
+{
+	u64 budget_us = MARENA_BUDGET_FIRST_US;
+	unsigned int try;
+
+	for (try = 0; try < MARENA_TRIES; try++) {
+		*closed = ktime_get_ns();
+		if (marena_rendezvous_try(arena, clients, budget_us)) {
+			mutex_lock(&arena->lock);
+			marena_leases_revoke(arena);
+			arena->marking = true;
+			mutex_unlock(&arena->lock);
+			return 0;
+		}
+		if (kthread_should_stop())
+			return -EINTR;
+		spin_lock(&arena->col.lock);
+		arena->col.retries++;
+		spin_unlock(&arena->col.lock);
+		/* Those who wait at the gate get by meanwhile. */
+		usleep_range(budget_us / 4 + 50, budget_us / 2 + 100);
+		budget_us = min_t(u64, 2 * budget_us, MARENA_BUDGET_MAX_US);
+	}
+	return -EBUSY;
+}
+
+/* Open the gate, with a value that tells that the leases are gone. */
+void marena_rendezvous_end(struct marena_arena *arena,
+			   struct list_head *clients)
+{
+	mutex_lock(&arena->lock);
+	arena->marking = false;
+	marena_gate_open(arena, arena->gate + 1);
+	mutex_unlock(&arena->lock);
+	marena_clients_release(clients);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef MARENA_RENDEZVOUS_H
+#define MARENA_RENDEZVOUS_H
+
+#include <linux/list.h>
+#include <linux/types.h>
+
+struct marena_arena;
+
+int marena_rendezvous(struct marena_arena *arena, struct list_head *clients,
+		      u64 *closed);
+void marena_rendezvous_end(struct marena_arena *arena,
+			   struct list_head *clients);
+
+#endif /* MARENA_RENDEZVOUS_H */

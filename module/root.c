@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Named roots: objects that live because the arena has a name for them.
+ */
+#include <linux/rbtree.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "arena.h"
+#include "name.h"
+#include "root.h"
+#include "span.h"
+
+#define MARENA_MAX_ROOTS 65536
+
+struct marena_root_entry {
+	struct rb_node node;
+	u64 offset;
+	char name[MARENA_NAME_LEN];
+};
+
+/* Find the entry, and where a new one would be linked. */
+static struct marena_root_entry *
+marena_root_find(struct marena_arena *arena, const char *name,
+		 struct rb_node **parent, struct rb_node ***link)
+{
+	struct rb_node **at = &arena->roots.rb_node;
+
+	lockdep_assert_held(&arena->root_lock);
+	*parent = NULL;
+	while (*at) {
+		struct marena_root_entry *entry =
+			rb_entry(*at, struct marena_root_entry, node);
+		int order = strcmp(name, entry->name);
+
+		if (!order)
+			return entry;
+		*parent = *at;
+		at = order < 0 ? &(*at)->rb_left : &(*at)->rb_right;
+	}
+	*link = at;
+	return NULL;
+}
+
+static int marena_root_remove(struct marena_arena *arena, const char *name)
+{
+	struct marena_root_entry *entry;
+	struct rb_node *parent, **link;
+
+	mutex_lock(&arena->root_lock);
+	entry = marena_root_find(arena, name, &parent, &link);
+	if (entry) {
+		rb_erase(&entry->node, &arena->roots);
+		arena->nr_roots--;
+	}
+	mutex_unlock(&arena->root_lock);
+	if (!entry)
+		return -ENOENT;
+	kfree(entry);
+	return 0;
+}
+
+/* MARENA_ROOT_SET */
+int marena_root_set(struct marena_arena *arena, const struct marena_root *arg)
+{
+	const char *name = (const char *)arg->name;
+	struct marena_root_entry *entry, *fresh;
+	struct rb_node *parent, **link;
+	int err = marena_name_check(name);
+
+	if (err)
+		return err;
+	if (!arg->object)
+		return marena_root_remove(arena, name);
+	if (!marena_object_valid(arena, arg->object))
+		return -EINVAL;
+
+	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
+	if (!fresh)
+		return -ENOMEM;
+	strscpy(fresh->name, name, sizeof(fresh->name));
+
+	mutex_lock(&arena->root_lock);
+	entry = marena_root_find(arena, name, &parent, &link);
+	if (entry) {
+		entry->offset = arg->object - arena->base;
+	} else if (arena->nr_roots == MARENA_MAX_ROOTS) {
+		err = -ENOSPC;
+	} else {
+		fresh->offset = arg->object - arena->base;
+		rb_link_node(&fresh->node, parent, link);
+		rb_insert_color(&fresh->node, &arena->roots);
+		arena->nr_roots++;
+		fresh = NULL;
+	}
+	mutex_unlock(&arena->root_lock);
+
+	kfree(fresh);
+	return err;
+}
+
+/* MARENA_ROOT_GET */
+int marena_root_get(struct marena_arena *arena, struct marena_root *arg)
+{
+	const char *name = (const char *)arg->name;
+	struct marena_root_entry *entry;
+	struct rb_node *parent, **link;
+	int err = marena_name_check(name);
+
+	if (err)
+		return err;
+	mutex_lock(&arena->root_lock);
+	entry = marena_root_find(arena, name, &parent, &link);
+	if (entry)
+		arg->object = arena->base + entry->offset;
+	mutex_unlock(&arena->root_lock);
+	return entry ? 0 : -ENOENT;
+}
+
+void marena_roots_visit(struct marena_arena *arena,
+			void (*visit)(void *ctx, u64 offset), void *ctx)
+{
+	struct rb_node *node;
+
+	mutex_lock(&arena->root_lock);
+	for (node = rb_first(&arena->roots); node; node = rb_next(node))
+		visit(ctx, rb_entry(node, struct marena_root_entry,
+				    node)->offset);
+	mutex_unlock(&arena->root_lock);
+}
+
+void marena_roots_destroy(struct marena_arena *arena)
+{
+	struct marena_root_entry *entry, *next;
+
+	rbtree_postorder_for_each_entry_safe(entry, next, &arena->roots, node)
+		kfree(entry);
+	arena->roots = RB_ROOT;
+}

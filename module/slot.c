@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Thread slots: where the threads of a client say that they are in a section.
+ * A slot is taken back when its thread is seen to have exited.
+ */
+#include <linux/mm.h>
+#include <linux/nospec.h>
+#include <linux/pid.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "client.h"
+#include "slot.h"
+
+static struct marena_slot_page *marena_slot_page_alloc(void)
+{
+	struct marena_slot_page *page;
+
+	page = kzalloc(sizeof(*page), GFP_KERNEL_ACCOUNT);
+	if (!page)
+		return NULL;
+	page->slots = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!page->slots) {
+		kfree(page);
+		return NULL;
+	}
+	return page;
+}
+
+static void marena_slot_page_free(struct marena_slot_page *page)
+{
+	if (!page)
+		return;
+	free_page((unsigned long)page->slots);
+	kfree(page);
+}
+
+static bool marena_owner_has_exited(struct pid *owner)
+{
+	struct task_struct *task;
+	bool exited;
+
+	rcu_read_lock();
+	task = pid_task(owner, PIDTYPE_PID);
+	exited = !task || READ_ONCE(task->exit_state);
+	rcu_read_unlock();
+	return exited;
+}
+
+static void marena_slot_clear(struct marena_slot_page *page, unsigned int i)
+{
+	WRITE_ONCE(page->slots[i].section, 0);
+	put_pid(page->owners[i]);
+	page->owners[i] = NULL;
+}
+
+/* Give a free slot of the page to @owner; -ENOSPC: there is none. */
+static int marena_slot_take(struct marena_slot_page *page, struct pid *owner)
+{
+	unsigned int i;
+
+	for (i = 0; i < MARENA_SLOTS_PER_PAGE; i++) {
+		if (page->owners[i] &&
+		    marena_owner_has_exited(page->owners[i]))
+			marena_slot_clear(page, i);
+		if (!page->owners[i]) {
+			WRITE_ONCE(page->slots[i].section, 0);
+			page->owners[i] = get_pid(owner);
+			return i;
+		}
+	}
+	return -ENOSPC;
+}
+
+/* MARENA_SLOT_ACQUIRE */
+int marena_slot_acquire(struct marena_client *client,
+			struct marena_slot_op *arg)
+{
+	struct marena_slot_page *fresh = NULL;
+	unsigned int i;
+	int slot;
+
+	if (arg->flags || arg->slot || arg->reserved)
+		return -EINVAL;
+	for (i = 0; i < MARENA_SLOT_PAGES; i++) {
+		if (!READ_ONCE(client->slots[i]) && !fresh) {
+			fresh = marena_slot_page_alloc();
+			if (!fresh)
+				return -ENOMEM;
+		}
+		spin_lock(&client->slot_lock);
+		if (!client->slots[i]) {
+			/* Pairs with the load in marena_slots_page_get(). */
+			smp_store_release(&client->slots[i], fresh);
+			fresh = NULL;
+		}
+		slot = marena_slot_take(client->slots[i], task_pid(current));
+		spin_unlock(&client->slot_lock);
+		if (slot >= 0) {
+			marena_slot_page_free(fresh);
+			arg->slot = i * MARENA_SLOTS_PER_PAGE + slot;
+			return 0;
+		}
+	}
+	marena_slot_page_free(fresh);
+	return -ENOSPC;
+}
+
+/* MARENA_SLOT_RELEASE */
+int marena_slot_release(struct marena_client *client,
+			const struct marena_slot_op *arg)
+{
+	struct marena_slot_page *page;
+	unsigned int slot = arg->slot;
+	int err = -EINVAL;
+
+	if (arg->flags || arg->reserved || slot >= MARENA_NR_SLOTS)
+		return -EINVAL;
+	slot = array_index_nospec(slot, MARENA_NR_SLOTS);
+
+	spin_lock(&client->slot_lock);
+	page = client->slots[slot / MARENA_SLOTS_PER_PAGE];
+	slot %= MARENA_SLOTS_PER_PAGE;
+	if (page && page->owners[slot] == task_pid(current)) {
+		marena_slot_clear(page, slot);
+		err = 0;
+	}
+	spin_unlock(&client->slot_lock);
+	return err;
+}
+
+/* A page of slots, for a fault; NULL where none was acquired. */
+struct page *marena_slots_page_get(struct marena_client *client,
+				   unsigned int index)
+{
+	/* Pairs with the store in marena_slot_acquire(). */
+	struct marena_slot_page *page = smp_load_acquire(&client->slots[index]);
+	struct page *slots;
+
+	if (!page)
+		return NULL;
+	slots = virt_to_page(page->slots);
+	get_page(slots);
+	return slots;
+}
+
+static bool marena_slot_in_section(struct marena_slot_page *page,
+				   unsigned int i)
+{
+	if (!page->owners[i] || !READ_ONCE(page->slots[i].section))
+		return false;
+	if (!marena_owner_has_exited(page->owners[i]))
+		return true;
+	marena_slot_clear(page, i);
+	return false;
+}
+
+/* Is any thread of the client inside a section? */
+bool marena_slots_in_section(struct marena_client *client)
+{
+	bool inside = false;
+	unsigned int i, j;
+
+	spin_lock(&client->slot_lock);
+	for (i = 0; i < MARENA_SLOT_PAGES && client->slots[i] && !inside; i++)
+		for (j = 0; j < MARENA_SLOTS_PER_PAGE && !inside; j++)
+			inside = marena_slot_in_section(client->slots[i], j);
+	spin_unlock(&client->slot_lock);
+	return inside;
+}
+
+/* Nobody refers to the client any more, nor has it mapped. */
+void marena_slots_free(struct marena_client *client)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < MARENA_SLOT_PAGES && client->slots[i]; i++) {
+		for (j = 0; j < MARENA_SLOTS_PER_PAGE; j++)
+			put_pid(client->slots[i]->owners[j]);
+		marena_slot_page_free(client->slots[i]);
+	}
+}

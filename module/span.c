@@ -1,0 +1,693 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Spans: runs of pages that hold objects of one class. Here they are made,
+ * leased to clients, settled and taken down, all under arena->lock.
+ *
+ * Settling a span makes the kernel's reference counts of its pages what its
+ * alloc map says. A page is charged while its count is above zero; when it
+ * falls to zero, its memory goes back. A lease counts one on every page of
+ * the span. User space writes the alloc map and can make it say anything:
+ * that can free or keep the memory of this arena, and nothing else.
+ */
+#include <linux/bitmap.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "arena.h"
+#include "client.h"
+#include "collector.h"
+#include "page.h"
+#include "region.h"
+#include "span.h"
+#include "type.h"
+
+/* Slots up to this size are in spans of up to 16 pages, larger of up to 64. */
+#define MARENA_SPAN_SMALL_SLOT	8192
+
+static struct kmem_cache *marena_span_cache;
+
+/*
+ * Size classes: multiples of 16 up to 128, then four to each doubling, up to
+ * MARENA_SMALL_MAX. A slot is less than 16 bytes larger than the object up to
+ * 128 bytes, and less than a quarter of the object larger above.
+ */
+unsigned int marena_size_class(u64 bytes)
+{
+	unsigned int bits;
+
+	if (bytes <= 128)
+		return DIV_ROUND_UP(bytes, 16) - 1;
+	bits = fls64(bytes - 1);
+	return 8 + (bits - 8) * 4 + ((bytes - 1) >> (bits - 3)) - 4;
+}
+
+u32 marena_size_of_class(unsigned int class)
+{
+	if (class < 8)
+		return (class + 1) * 16;
+	class -= 8;
+	return (5 + class % 4) << (class / 4 + 5);
+}
+
+static bool marena_span_is_large(const struct marena_span *span)
+{
+	return !span->class;
+}
+
+static struct marena_region *marena_span_region(struct marena_arena *arena,
+						struct marena_span *span)
+{
+	return marena_region(arena, span->offset >> MARENA_REGION_SHIFT);
+}
+
+/* The index of a span's first page in its region. */
+static unsigned int marena_span_first(const struct marena_span *span)
+{
+	return (span->offset >> MARENA_PAGE_SHIFT) % MARENA_REGION_PAGES;
+}
+
+/* Spans of small slots lie within one page of alloc map. */
+static unsigned long *marena_span_alloc_bits(struct marena_arena *arena,
+					     struct marena_span *span)
+{
+	return marena_alloc_bits(marena_span_region(arena, span),
+				 marena_span_first(span));
+}
+
+static u32 marena_epoch(const struct marena_arena *arena)
+{
+	return READ_ONCE(arena->gate) >> 1;
+}
+
+/* Where in arena->classes a class is. */
+static unsigned long marena_class_key(const struct marena_type *type,
+				      unsigned int class)
+{
+	return (unsigned long)type->id * MARENA_NR_SIZE_CLASSES + class;
+}
+
+/* At most an eighth of a span may be too short for a slot. */
+static bool marena_order_fits(u32 slot_size, u32 order)
+{
+	u32 bytes = MARENA_PAGE_SIZE << order;
+
+	return bytes >= slot_size && bytes % slot_size <= bytes / 8;
+}
+
+static struct marena_class *marena_class_get(struct marena_arena *arena,
+					     struct marena_type *type,
+					     u64 bytes)
+{
+	unsigned int index = marena_size_class(bytes);
+	unsigned long key = marena_class_key(type, index);
+	struct marena_class *class;
+
+	lockdep_assert_held(&arena->lock);
+	class = xa_load(&arena->classes, key);
+	if (class)
+		return class;
+
+	class = kzalloc(sizeof(*class), GFP_KERNEL_ACCOUNT);
+	if (!class)
+		return NULL;
+	class->type = type;
+	class->slot_size = marena_size_of_class(index);
+	class->max_order = class->slot_size > MARENA_SPAN_SMALL_SLOT ? 6 : 4;
+	while (!marena_order_fits(class->slot_size, class->order))
+		class->order++;
+	INIT_LIST_HEAD(&class->partial);
+	if (xa_err(xa_store(&arena->classes, key, class,
+			    GFP_KERNEL_ACCOUNT))) {
+		kfree(class);
+		return NULL;
+	}
+	return class;
+}
+
+/* @nr free pages in a row within a region, aligned to @mask + 1. */
+static s64 marena_find_run(struct marena_arena *arena, unsigned int nr,
+			   unsigned long mask)
+{
+	unsigned long index, bit;
+
+	lockdep_assert_held(&arena->lock);
+	for (index = arena->hint; index < arena->nr_regions; index++) {
+		struct marena_region *region = marena_region(arena, index);
+
+		if (!region)
+			return index * MARENA_REGION_PAGES;
+		if (!region->nr_free && arena->hint == index)
+			arena->hint++;
+		if (region->nr_free < nr)
+			continue;
+		bit = bitmap_find_next_zero_area(region->used,
+						 MARENA_REGION_PAGES, 0, nr,
+						 mask);
+		if (bit + nr <= MARENA_REGION_PAGES)
+			return index * MARENA_REGION_PAGES + bit;
+		cond_resched();
+	}
+	return -ENOSPC;
+}
+
+static bool marena_region_is_free(struct marena_arena *arena,
+				  unsigned long index)
+{
+	struct marena_region *region = marena_region(arena, index);
+
+	return !region || region->nr_free == MARENA_REGION_PAGES;
+}
+
+/* @nr free pages in a row that begin with a region. */
+static s64 marena_find_regions(struct marena_arena *arena, u64 nr)
+{
+	unsigned long want = DIV_ROUND_UP(nr, MARENA_REGION_PAGES);
+	unsigned long index, run = 0;
+
+	lockdep_assert_held(&arena->lock);
+	for (index = arena->hint; index < arena->nr_regions; index++) {
+		run = marena_region_is_free(arena, index) ? run + 1 : 0;
+		if (run == want)
+			return (index + 1 - want) * MARENA_REGION_PAGES;
+		cond_resched();
+	}
+	return -ENOSPC;
+}
+
+/* Enter the span into the tables of its regions, or (NULL) clear them. */
+static void marena_span_enter(struct marena_arena *arena, u64 page, u64 nr,
+			      struct marena_span *span)
+{
+	u64 end = page + nr;
+
+	lockdep_assert_held(&arena->lock);
+	while (page < end) {
+		struct marena_region *region =
+			marena_region_of_page(arena, page);
+		unsigned int first = page % MARENA_REGION_PAGES, i;
+		unsigned int n = min_t(u64, end - page,
+				       MARENA_REGION_PAGES - first);
+
+		spin_lock(&region->lock);
+		for (i = first; i < first + n; i++)
+			WRITE_ONCE(region->spans[i], span);
+		spin_unlock(&region->lock);
+		if (span) {
+			bitmap_set(region->used, first, n);
+			region->nr_free -= n;
+		} else {
+			bitmap_clear(region->used, first, n);
+			region->nr_free += n;
+			arena->hint = min(arena->hint, region->index);
+		}
+		page += n;
+		cond_resched();
+	}
+}
+
+/* What user space left in the alloc map where no span was is not believed. */
+static void marena_span_clear_alloc(struct marena_arena *arena,
+				    struct marena_span *span)
+{
+	unsigned long *bits = marena_span_alloc_bits(arena, span);
+
+	if (marena_span_is_large(span))
+		clear_bit(0, bits);
+	else
+		bitmap_zero(bits, span->nr_pages * MARENA_PAGE_GRANULES);
+}
+
+static struct marena_span *marena_span_make(struct marena_arena *arena,
+					    const struct marena_type *type,
+					    struct marena_class *class,
+					    u64 slot_size, u64 page, u64 nr)
+{
+	struct marena_span *span;
+	u64 index;
+
+	lockdep_assert_held(&arena->lock);
+	for (index = page / MARENA_REGION_PAGES;
+	     index <= (page + nr - 1) / MARENA_REGION_PAGES; index++) {
+		if (!marena_region_make(arena, index))
+			return ERR_PTR(-ENOMEM);
+		cond_resched();
+	}
+
+	span = kmem_cache_zalloc(marena_span_cache, GFP_KERNEL);
+	if (!span)
+		return ERR_PTR(-ENOMEM);
+	span->offset = page << MARENA_PAGE_SHIFT;
+	span->slot_size = slot_size;
+	span->nr_pages = nr;
+	span->type = type;
+	span->class = class;
+	span->nr_slots = 1;
+	if (class) {
+		span->nr_slots = (nr << MARENA_PAGE_SHIFT) / slot_size;
+		span->recip = DIV_ROUND_UP_ULL(1ULL << 44, slot_size);
+	}
+	span->swept = marena_epoch(arena);
+	INIT_LIST_HEAD(&span->link);
+	INIT_LIST_HEAD(&span->arena_link);
+
+	marena_span_clear_alloc(arena, span);
+	/* What the marker finds through the tables is complete. */
+	smp_wmb();
+	marena_span_enter(arena, page, nr, span);
+	arena->nr_spans++;
+	return span;
+}
+
+/* All of its pages have a reference count of zero. */
+static void marena_span_destroy(struct marena_arena *arena,
+				struct marena_span *span)
+{
+	lockdep_assert_held(&arena->lock);
+	list_del(&span->link);
+	marena_span_enter(arena, span->offset >> MARENA_PAGE_SHIFT,
+			  span->nr_pages, NULL);
+	arena->nr_spans--;
+	kmem_cache_free(marena_span_cache, span);
+}
+
+/* A span of the class; smaller than the class wants, if the arena is full. */
+static struct marena_span *marena_span_make_small(struct marena_arena *arena,
+						  struct marena_class *class)
+{
+	struct marena_span *span;
+	u32 order = class->order;
+	s64 page;
+
+	for (;;) {
+		page = marena_find_run(arena, 1U << order, (1UL << order) - 1);
+		if (page >= 0)
+			break;
+		if (!order || !marena_order_fits(class->slot_size, order - 1))
+			return ERR_PTR(page);
+		order--;
+	}
+	span = marena_span_make(arena, class->type, class, class->slot_size,
+				page, 1U << order);
+	if (!IS_ERR(span) && class->order < class->max_order)
+		class->order++;
+	return span;
+}
+
+static struct marena_span *marena_span_make_large(struct marena_arena *arena,
+						  struct marena_type *type,
+						  u64 bytes)
+{
+	u64 nr = DIV_ROUND_UP_ULL(bytes, MARENA_PAGE_SIZE);
+	s64 page;
+
+	if (nr < MARENA_REGION_PAGES)
+		page = marena_find_run(arena, nr, 0);
+	else
+		page = marena_find_regions(arena, nr);
+	if (page < 0)
+		return ERR_PTR(page);
+	return marena_span_make(arena, type, NULL, nr << MARENA_PAGE_SHIFT,
+				page, nr);
+}
+
+/*
+ * How many objects there are in a span of small slots, and on each page: an
+ * object counts on every page that it lies on.
+ */
+static u32 marena_span_count(struct marena_arena *arena,
+			     struct marena_span *span, u16 *counts)
+{
+	unsigned long *bits = marena_span_alloc_bits(arena, span);
+	unsigned int nr_bits = span->nr_pages * MARENA_PAGE_GRANULES;
+	unsigned int word;
+	u32 objects = 0;
+
+	memset(counts, 0, span->nr_pages * sizeof(*counts));
+	for (word = 0; word < nr_bits / BITS_PER_LONG; word++) {
+		unsigned long left = READ_ONCE(bits[word]);
+
+		while (left) {
+			unsigned int bit = __ffs(left);
+			u64 start = (word * BITS_PER_LONG + bit) *
+				    MARENA_GRANULE;
+			u32 slot = marena_slot_index(span, start);
+			unsigned int page;
+
+			left &= left - 1;
+			if (slot * span->slot_size != start ||
+			    slot >= span->nr_slots)
+				continue;
+			objects++;
+			for (page = start >> MARENA_PAGE_SHIFT;
+			     page <= (start + span->slot_size - 1) >>
+				     MARENA_PAGE_SHIFT; page++)
+				counts[page]++;
+		}
+	}
+	return objects;
+}
+
+/* Settle a span that is not leased: see the top of this file. */
+static void marena_span_settle(struct marena_arena *arena,
+			       struct marena_span *span,
+			       struct marena_settled *done)
+{
+	u64 page = span->offset >> MARENA_PAGE_SHIFT;
+	u16 counts[MARENA_SPAN_MAX_PAGES];
+	u32 objects;
+
+	lockdep_assert_held(&arena->lock);
+	if (marena_span_is_large(span)) {
+		objects = test_bit(0, marena_span_alloc_bits(arena, span));
+		done->reclaimed += marena_pages_set_refs(arena, page,
+							 span->nr_pages, NULL,
+							 objects);
+	} else {
+		objects = marena_span_count(arena, span, counts);
+		done->reclaimed += marena_pages_set_refs(arena, page,
+							 span->nr_pages,
+							 counts, 0);
+	}
+
+	span->swept = marena_epoch(arena);
+	if (!objects)
+		marena_span_destroy(arena, span);
+	else if (objects < span->nr_slots)
+		list_move(&span->link, &span->class->partial);
+	else
+		list_del_init(&span->link);
+}
+
+/* Free what the last cycle did not mark. The span is not leased. */
+void marena_span_sweep(struct marena_arena *arena, struct marena_span *span,
+		       struct marena_settled *done)
+{
+	struct marena_region *region = marena_span_region(arena, span);
+	unsigned long *mark = marena_mark_bits(region,
+					       marena_span_first(span));
+	unsigned long *alloc = marena_span_alloc_bits(arena, span);
+	unsigned int word, words;
+
+	lockdep_assert_held(&arena->lock);
+	words = marena_span_is_large(span) ? 1 :
+		span->nr_pages * MARENA_PAGE_GRANULES / BITS_PER_LONG;
+	for (word = 0; word < words; word++) {
+		unsigned long was = READ_ONCE(alloc[word]);
+		unsigned long dead = was & ~mark[word];
+
+		if (!dead)
+			continue;
+		WRITE_ONCE(alloc[word], was & mark[word]);
+		done->freed += hweight_long(dead);
+	}
+	marena_span_settle(arena, span, done);
+}
+
+/* A swept span of the class with a free slot, or NULL. */
+static struct marena_span *marena_class_take(struct marena_arena *arena,
+					     struct marena_class *class)
+{
+	struct marena_span *span;
+
+	lockdep_assert_held(&arena->lock);
+	while (!list_empty(&class->partial)) {
+		span = list_first_entry(&class->partial, struct marena_span,
+					link);
+		list_del_init(&span->link);
+		if (span->swept == marena_epoch(arena))
+			return span;
+		/* The sweep that is under way will list it again. */
+	}
+	return NULL;
+}
+
+/* A span for objects of @bytes, that is not leased and in no list. */
+static struct marena_span *marena_span_get(struct marena_arena *arena,
+					   struct marena_type *type, u64 bytes)
+{
+	struct marena_class *class;
+	struct marena_span *span;
+
+	if (bytes > MARENA_SMALL_MAX)
+		return marena_span_make_large(arena, type, bytes);
+	class = marena_class_get(arena, type, bytes);
+	if (!class)
+		return ERR_PTR(-ENOMEM);
+	span = marena_class_take(arena, class);
+	return span ? span : marena_span_make_small(arena, class);
+}
+
+/* All bytes of free slots are to read 0. Absent pages do so anyway. */
+static void marena_span_zero_free(struct marena_arena *arena,
+				  struct marena_span *span)
+{
+	unsigned long *bits = marena_span_alloc_bits(arena, span);
+	unsigned int stride = span->slot_size / MARENA_GRANULE;
+	u32 slot;
+
+	if (marena_span_is_large(span))
+		return;
+	for (slot = 0; slot < span->nr_slots; slot++)
+		if (!test_bit(slot * stride, bits))
+			marena_pages_zero(arena,
+					  span->offset + slot * span->slot_size,
+					  span->slot_size);
+}
+
+static int marena_span_lease(struct marena_client *client,
+			     struct marena_span *span)
+{
+	struct marena_arena *arena = client->arena;
+	bool fresh;
+	int err;
+
+	lockdep_assert_held(&arena->lock);
+	err = marena_pages_add_ref(arena, span->offset >> MARENA_PAGE_SHIFT,
+				   span->nr_pages, &fresh);
+	if (err)
+		return err;
+	if (!fresh)
+		marena_span_zero_free(arena, span);
+	span->client = client;
+	list_add_tail(&span->link, &client->leases);
+	list_add_tail(&span->arena_link, &arena->leases);
+	arena->nr_leases++;
+	return 0;
+}
+
+static void marena_span_unlease(struct marena_arena *arena,
+				struct marena_span *span)
+{
+	lockdep_assert_held(&arena->lock);
+	span->client = NULL;
+	list_del_init(&span->link);
+	list_del_init(&span->arena_link);
+	arena->nr_leases--;
+}
+
+/*
+ * One try. -EAGAIN: the gate is closed; the caller waits for it. A caller
+ * inside a section does not, as the gate may wait for it in turn; but nobody
+ * leases while marking, when no thread is in a section.
+ */
+static int marena_lease_try(struct marena_client *client,
+			    struct marena_type *type, struct marena_lease *arg)
+{
+	struct marena_arena *arena = client->arena;
+	struct marena_settled done = {};
+	struct marena_span *span;
+	int err;
+
+	lockdep_assert_held(&arena->lock);
+	if (client->ended)
+		return -ESTALE;
+	if (arena->marking || (!marena_gate_is_open(arena) &&
+			       !(arg->flags & MARENA_LEASE_NOWAIT)))
+		return -EAGAIN;
+
+	arg->gate = READ_ONCE(arena->gate) & ~1U;
+	span = marena_span_get(arena, type, arg->bytes);
+	if (IS_ERR(span))
+		return PTR_ERR(span);
+	err = marena_span_lease(client, span);
+	if (err) {
+		marena_span_settle(arena, span, &done);
+		return err;
+	}
+	arg->bytes = span->slot_size;
+	arg->base = arena->base + span->offset;
+	arg->nr_slots = span->nr_slots;
+	if (arena->charged >= arena->trigger)
+		marena_collector_kick(arena);
+	return 0;
+}
+
+static int marena_lease_at_open_gate(struct marena_client *client,
+				     struct marena_type *type,
+				     struct marena_lease *arg)
+{
+	struct marena_arena *arena = client->arena;
+	int err;
+
+	for (;;) {
+		mutex_lock(&arena->lock);
+		err = marena_lease_try(client, type, arg);
+		mutex_unlock(&arena->lock);
+		if (err != -EAGAIN)
+			return err;
+		err = marena_gate_wait(arena);
+		if (err)
+			return err;
+	}
+}
+
+/* MARENA_LEASE */
+int marena_lease(struct marena_client *client, struct marena_lease *arg)
+{
+	struct marena_arena *arena = client->arena;
+	struct marena_type *type;
+	u64 cycle;
+	int err;
+
+	if (arg->flags & ~MARENA_LEASE_NOWAIT)
+		return -EINVAL;
+	type = marena_type_find(arena, arg->type);
+	if (!type || !arg->bytes || arg->bytes > MARENA_MAX_ARENA_SIZE ||
+	    arg->bytes % type->object_size)
+		return -EINVAL;
+	if (arg->bytes > arena->size)
+		return -ENOSPC;
+
+	err = marena_lease_at_open_gate(client, type, arg);
+	if (err != -ENOSPC && err != -EDQUOT && err != -ENOMEM)
+		return err;
+	if (arg->flags & MARENA_LEASE_NOWAIT) {
+		marena_collector_kick(arena);
+		return err;
+	}
+	if (marena_collector_run(arena, &cycle) == -EINTR)
+		return -EINTR;
+	return marena_lease_at_open_gate(client, type, arg);
+}
+
+/* MARENA_UNLEASE */
+int marena_unlease(struct marena_client *client,
+		   const struct marena_lease *arg)
+{
+	struct marena_arena *arena = client->arena;
+	u64 offset = arg->base - arena->base;
+	struct marena_settled done = {};
+	struct marena_span *span;
+	int err;
+
+	if (arg->flags)
+		return -EINVAL;
+	if (offset >= arena->size)
+		return -ENOENT;
+	for (;;) {
+		mutex_lock(&arena->lock);
+		if (!arena->marking)
+			break;
+		mutex_unlock(&arena->lock);
+		err = marena_gate_wait(arena);
+		if (err)
+			return err;
+	}
+	span = marena_span_at(arena, offset);
+	err = -ENOENT;
+	if (span && span->client == client && span->offset == offset) {
+		marena_span_unlease(arena, span);
+		marena_span_settle(arena, span, &done);
+		err = 0;
+	}
+	mutex_unlock(&arena->lock);
+	return err;
+}
+
+/* The client has ended: end its leases. It has none while marking goes on. */
+void marena_leases_drop(struct marena_client *client)
+{
+	struct marena_arena *arena = client->arena;
+	struct marena_settled done = {};
+	struct marena_span *span, *next;
+
+	lockdep_assert_held(&arena->lock);
+	list_for_each_entry_safe(span, next, &client->leases, link) {
+		marena_span_unlease(arena, span);
+		marena_span_settle(arena, span, &done);
+		cond_resched();
+	}
+}
+
+/*
+ * The rendezvous has succeeded: end all leases. The counts of their pages are
+ * left for the sweep to settle.
+ */
+void marena_leases_revoke(struct marena_arena *arena)
+{
+	struct marena_span *span, *next;
+
+	lockdep_assert_held(&arena->lock);
+	list_for_each_entry_safe(span, next, &arena->leases, arena_link)
+		marena_span_unlease(arena, span);
+}
+
+/* Does an object start at this address, as far as user space says? */
+bool marena_object_valid(struct marena_arena *arena, u64 address)
+{
+	u64 offset = address - arena->base;
+	struct marena_span *span;
+	bool valid = false;
+
+	if (offset >= arena->size)
+		return false;
+	mutex_lock(&arena->lock);
+	span = marena_span_at(arena, offset);
+	if (span) {
+		u32 slot = marena_slot_index(span, offset - span->offset);
+
+		valid = slot < span->nr_slots &&
+			span->offset + slot * span->slot_size == offset &&
+			marena_alloc_test(arena, offset);
+	}
+	mutex_unlock(&arena->lock);
+	return valid;
+}
+
+/* The arena goes: nobody leases or marks any more. */
+void marena_spans_destroy(struct marena_arena *arena)
+{
+	struct marena_class *class;
+	unsigned long index, key;
+	unsigned int i;
+
+	if (!arena->dir)
+		return;
+	mutex_lock(&arena->lock);
+	for (index = 0; index < arena->high; index++) {
+		struct marena_region *region = marena_region(arena, index);
+
+		for (i = 0; region && i < MARENA_REGION_PAGES; i++)
+			if (region->spans[i] &&
+			    marena_span_first(region->spans[i]) == i)
+				marena_span_destroy(arena, region->spans[i]);
+		cond_resched();
+	}
+	xa_for_each(&arena->classes, key, class)
+		kfree(class);
+	xa_destroy(&arena->classes);
+	marena_uncharge(arena, arena->charged);
+	mutex_unlock(&arena->lock);
+}
+
+int marena_span_init(void)
+{
+	marena_span_cache = KMEM_CACHE(marena_span, SLAB_ACCOUNT);
+	return marena_span_cache ? 0 : -ENOMEM;
+}
+
+void marena_span_exit(void)
+{
+	kmem_cache_destroy(marena_span_cache);
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef MARENA_SPAN_H
+#define MARENA_SPAN_H
+
+#include "arena.h"
+#include "region.h"
+
+struct marena_client;
+struct marena_type;
+
+/* Slots up to this size share spans; larger objects have one of their own. */
+#define MARENA_SMALL_MAX	32768UL
+#define MARENA_NR_SIZE_CLASSES	40
+
+/* The largest span of small slots, in pages; such a span is aligned to it. */
+#define MARENA_SPAN_MAX_PAGES	64
+
+/**
+ * struct marena_class - spans of one type and slot size
+ *
+ * All under arena->lock; lives as long as the arena.
+ *
+ * @type: type of the objects
+ * @slot_size: bytes of a slot
+ * @order: the next span made has 1 << @order pages
+ * @max_order: @order grows up to this
+ * @partial: unleased spans with a free slot, swept in this cycle
+ */
+struct marena_class {
+	struct marena_type *type;
+	u32 slot_size;
+	u32 order;
+	u32 max_order;
+	struct list_head partial;
+};
+
+/**
+ * struct marena_span - a run of pages that holds objects of one class
+ *
+ * The first five do not change while the span exists; the rest is under
+ * arena->lock.
+ *
+ * @offset: where it begins in the arena, in bytes
+ * @slot_size: bytes of a slot
+ * @nr_slots: how many
+ * @recip: 2^44 / @slot_size, rounded up; 0: there is one slot
+ * @type: type of the objects
+ * @nr_pages: pages
+ * @class: its class; NULL: one large object
+ * @link: in class->partial, or in client->leases, or nowhere
+ * @arena_link: in arena->leases while leased
+ * @client: who has leased it, or NULL
+ * @swept: number of rendezvous when its alloc map was last made true
+ */
+struct marena_span {
+	u64 offset;
+	u64 slot_size;
+	u32 nr_slots;
+	u64 recip;
+	const struct marena_type *type;
+	u64 nr_pages;
+	struct marena_class *class;
+	struct list_head link;
+	struct list_head arena_link;
+	struct marena_client *client;
+	u32 swept;
+};
+
+/* What settling a span did. */
+struct marena_settled {
+	u64 freed;
+	u64 reclaimed;
+};
+
+unsigned int marena_size_class(u64 bytes);
+u32 marena_size_of_class(unsigned int class);
+
+int marena_span_init(void);
+void marena_span_exit(void);
+void marena_spans_destroy(struct marena_arena *arena);
+
+int marena_lease(struct marena_client *client, struct marena_lease *arg);
+int marena_unlease(struct marena_client *client,
+		   const struct marena_lease *arg);
+void marena_leases_drop(struct marena_client *client);
+void marena_leases_revoke(struct marena_arena *arena);
+void marena_span_sweep(struct marena_arena *arena, struct marena_span *span,
+		       struct marena_settled *done);
+
+bool marena_object_valid(struct marena_arena *arena, u64 address);
+
+/* The index of the slot in which the byte at @offset of the span lies. */
+static inline u32 marena_slot_index(const struct marena_span *span, u64 offset)
+{
+	return (offset * span->recip) >> 44;
+}
+
+/* The span that the byte at @offset of the arena belongs to, or NULL. */
+static inline struct marena_span *
+marena_span_at(const struct marena_arena *arena, u64 offset)
+{
+	u64 page = offset >> MARENA_PAGE_SHIFT;
+	struct marena_region *region = marena_region_of_page(arena, page);
+
+	if (!region)
+		return NULL;
+	return READ_ONCE(region->spans[page % MARENA_REGION_PAGES]);
+}
+
+#endif /* MARENA_SPAN_H */

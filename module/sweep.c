@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sweeping, while programs run: every span that was not leased or made since
+ * the rendezvous loses the objects that were not marked.
+ */
+#include <linux/kthread.h>
+#include <linux/sched.h>
+
+#include "arena.h"
+#include "client.h"
+#include "refs.h"
+#include "region.h"
+#include "span.h"
+#include "sweep.h"
+
+/* Sweep the span that begins on page @i of the region, if one does. */
+static void marena_sweep_page(struct marena_arena *arena,
+			      struct marena_region *region, unsigned int i,
+			      struct marena_settled *done)
+{
+	u64 offset = (u64)region->index * MARENA_REGION_SIZE +
+		     i * MARENA_PAGE_SIZE;
+	struct marena_span *span;
+
+	mutex_lock(&arena->lock);
+	span = region->spans[i];
+	if (span && span->offset == offset && !span->client &&
+	    span->swept != READ_ONCE(arena->gate) >> 1)
+		marena_span_sweep(arena, span, done);
+	mutex_unlock(&arena->lock);
+}
+
+static void marena_sweep_heap(struct marena_arena *arena,
+			      struct marena_settled *done)
+{
+	unsigned long index;
+	unsigned int i;
+
+	for (index = 0; index < READ_ONCE(arena->high); index++) {
+		struct marena_region *region = marena_region(arena, index);
+
+		if (!region)
+			continue;
+		for (i = 0; i < MARENA_REGION_PAGES; i++) {
+			if (READ_ONCE(region->spans[i]))
+				marena_sweep_page(arena, region, i, done);
+			cond_resched();
+		}
+		if (kthread_should_stop())
+			return;
+	}
+}
+
+/* Pages of reference maps that are not used any more go as well. */
+static void marena_sweep_clients(struct marena_arena *arena)
+{
+	struct marena_client *client;
+	LIST_HEAD(clients);
+
+	marena_clients_hold(arena, &clients);
+	list_for_each_entry(client, &clients, cycle_link)
+		marena_refs_trim(client);
+	marena_clients_release(&clients);
+}
+
+void marena_sweep(struct marena_arena *arena, struct marena_settled *done)
+{
+	marena_sweep_heap(arena, done);
+	marena_sweep_clients(arena);
+}

@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * /dev/marena: garbage-collected shared memory.
+ *
+ * Three kinds of file:
+ *
+ *  - the device, /dev/marena: creates, opens, lists and unlinks arenas;
+ *  - an arena file (MARENA_CREATE, MARENA_OPEN): names one arena and carries
+ *    the rights to it (O_RDONLY or O_RDWR). It holds no state of a process,
+ *    so it may be inherited, duplicated and sent over a Unix socket. Mapping
+ *    it maps the heap, at the same address in every process;
+ *  - a client file (MARENA_ATTACH on an arena file): one process's references,
+ *    thread slots and leases. It belongs to the address space that attached
+ *    it; others get ESTALE. It ends when it is released or when its mapping
+ *    goes away (munmap, exec, exit, SIGKILL), whichever comes first.
+ *
+ * Every command takes a pointer to a structure that begins with its own size
+ * in bytes. A size below that of the first published version is EINVAL. A
+ * larger one is accepted if the bytes unknown to this kernel are zero, else it
+ * is E2BIG. Results are copied back up to the given size.
+ *
+ * Errors with one meaning throughout:
+ *
+ *  ENOTTY      the command is unknown to this kind of file
+ *  EINVAL      a field is out of range, a reserved field or an unknown flag is
+ *              set, or a size is too small
+ *  E2BIG       a larger structure than this kernel knows, with unknown bytes set
+ *  EFAULT      a pointer does not point to memory that can be used
+ *  EACCES      the file's mode, or the rights of this file, do not permit it
+ *  ESTALE      the client has ended, or belongs to another address space
+ *  ENOENT      there is nothing of that name
+ *  EEXIST      the name is taken (by another layout, for a type)
+ *  ENOSPC      the arena's memory limit or address space is used up, or one of
+ *              its tables (types, roots, clients, slots) is full
+ *  EDQUOT      the owner's limit of memory, arenas or address space is reached
+ *  ENOMEM      the system or the caller's memory cgroup is out of memory
+ *  EADDRINUSE  (mmap) something else is mapped where the arena must be
+ *  EBUSY       the cycle was given up: a thread did not leave its section
+ *  EINTR       the caller was killed while it waited
+ */
+#ifndef _UAPI_LINUX_MARENA_H
+#define _UAPI_LINUX_MARENA_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define MARENA_ABI_VERSION	1
+
+#define MARENA_GRANULE_SHIFT	4
+#define MARENA_GRANULE		(1 << MARENA_GRANULE_SHIFT)
+#define MARENA_PAGE_SHIFT	12
+#define MARENA_REGION_SHIFT	21
+
+/* Names of arenas, types and roots: 1 to 63 bytes, NUL-terminated. */
+#define MARENA_NAME_LEN		64
+
+#define MARENA_TYPE_BYTE	0xBE
+
+enum {
+	/* on /dev/marena */
+	MARENA_CMD_FEATURES = 0x00,
+	MARENA_CMD_CREATE = 0x01,
+	MARENA_CMD_OPEN = 0x02,
+	MARENA_CMD_UNLINK = 0x03,
+	MARENA_CMD_LIST = 0x04,
+	/* on an arena file */
+	MARENA_CMD_INFO = 0x10,
+	MARENA_CMD_ATTACH = 0x11,
+	MARENA_CMD_TYPE = 0x12,
+	MARENA_CMD_ROOT_SET = 0x13,
+	MARENA_CMD_ROOT_GET = 0x14,
+	MARENA_CMD_COLLECT = 0x15,
+	MARENA_CMD_STATS = 0x16,
+	MARENA_CMD_PAGES = 0x17,
+	MARENA_CMD_REFS_ALL = 0x18,
+	/* on a client file */
+	MARENA_CMD_SLOT_ACQUIRE = 0x20,
+	MARENA_CMD_SLOT_RELEASE = 0x21,
+	MARENA_CMD_LEASE = 0x22,
+	MARENA_CMD_UNLEASE = 0x23,
+	MARENA_CMD_SPILL = 0x24,
+	MARENA_CMD_WAIT = 0x25,
+	MARENA_CMD_REFS = 0x26,
+};
+
+/**
+ * struct marena_features - MARENA_FEATURES: what this module can do
+ * @size: sizeof(struct marena_features)
+ * @abi_version: out: MARENA_ABI_VERSION of the module
+ * @features: out: bits of MARENA_FEATURE_*; none is defined yet
+ * @max_arena_size: out: largest arena, in bytes
+ * @max_object_size: out: largest object, in bytes (an arena's own size is a
+ *                   tighter limit)
+ */
+struct marena_features {
+	__u32 size;
+	__u32 abi_version;
+	__u64 features;
+	__u64 max_arena_size;
+	__u64 max_object_size;
+};
+#define MARENA_FEATURES _IO(MARENA_TYPE_BYTE, MARENA_CMD_FEATURES)
+
+/* The name outlives the last file and mapping, until MARENA_UNLINK. */
+#define MARENA_CREATE_PERSIST	(1U << 0)
+
+/* gc_percent: start no cycle because the heap has grown. */
+#define MARENA_GC_OFF		(~0U)
+
+/**
+ * struct marena_create - MARENA_CREATE: make an arena and open it
+ * @size: sizeof(struct marena_create)
+ * @flags: MARENA_CREATE_PERSIST (needs a name)
+ * @arena_size: bytes of address space, 1 to max_arena_size; rounded up to
+ *              a whole region (2 MiB). Out: the size as rounded
+ * @mem_limit: bytes of memory that the heap may hold, rounded up to pages;
+ *             0 for no other limit than the size
+ * @mode: permission bits, less the caller's umask, as for open(2)
+ * @gc_percent: start a cycle when the memory in use has grown by so many per
+ *              cent since the last; 0 for the default of 100; MARENA_GC_OFF
+ * @fd: out: the arena file, O_RDWR | O_CLOEXEC
+ * @reserved: must be 0
+ * @name: name in the caller's IPC namespace, without '/' or control
+ *        characters; empty for an anonymous arena
+ *
+ * Errors: EEXIST, EDQUOT, ENOMEM, EMFILE; ENOSPC where no address range
+ * is free.
+ */
+struct marena_create {
+	__u32 size;
+	__u32 flags;
+	__u64 arena_size;
+	__u64 mem_limit;
+	__u32 mode;
+	__u32 gc_percent;
+	__s32 fd;
+	__u32 reserved;
+	__u8  name[MARENA_NAME_LEN];
+};
+#define MARENA_CREATE _IO(MARENA_TYPE_BYTE, MARENA_CMD_CREATE)
+
+/* Open for reading the heap only: no allocation, no roots, no types. */
+#define MARENA_OPEN_RDONLY	(1U << 0)
+
+/**
+ * struct marena_open - MARENA_OPEN: open an arena by name
+ * @size: sizeof(struct marena_open)
+ * @flags: MARENA_OPEN_RDONLY
+ * @fd: out: the arena file, O_CLOEXEC
+ * @reserved: must be 0
+ * @name: its name in the caller's IPC namespace
+ *
+ * Errors: ENOENT, EACCES, EMFILE.
+ */
+struct marena_open {
+	__u32 size;
+	__u32 flags;
+	__s32 fd;
+	__u32 reserved;
+	__u8  name[MARENA_NAME_LEN];
+};
+#define MARENA_OPEN _IO(MARENA_TYPE_BYTE, MARENA_CMD_OPEN)
+
+/**
+ * struct marena_unlink - MARENA_UNLINK: remove an arena's name
+ * @size: sizeof(struct marena_unlink)
+ * @flags: must be 0
+ * @name: its name in the caller's IPC namespace
+ *
+ * The arena itself lives on while a file or a mapping of it is open. Only the
+ * owner, or a caller with CAP_FOWNER, may do it. Errors: ENOENT, EACCES.
+ */
+struct marena_unlink {
+	__u32 size;
+	__u32 flags;
+	__u8  name[MARENA_NAME_LEN];
+};
+#define MARENA_UNLINK _IO(MARENA_TYPE_BYTE, MARENA_CMD_UNLINK)
+
+/**
+ * struct marena_list - MARENA_LIST: the next named arena
+ * @size: sizeof(struct marena_list)
+ * @flags: must be 0; out: MARENA_CREATE_PERSIST where it was set
+ * @cursor: in: 0 to begin, then as the last call left it
+ * @id: out: number of the arena, never used again until the module is unloaded
+ * @arena_size: out: bytes
+ * @uid: out: owner, in the caller's user namespace
+ * @gid: out: group, in the caller's user namespace
+ * @mode: out: permission bits
+ * @reserved: must be 0
+ * @name: out: its name
+ *
+ * Lists the names of the caller's IPC namespace. Errors: ENOENT past the last.
+ */
+struct marena_list {
+	__u32 size;
+	__u32 flags;
+	__u64 cursor;
+	__u64 id;
+	__u64 arena_size;
+	__u32 uid;
+	__u32 gid;
+	__u32 mode;
+	__u32 reserved;
+	__u8  name[MARENA_NAME_LEN];
+};
+#define MARENA_LIST _IO(MARENA_TYPE_BYTE, MARENA_CMD_LIST)
+
+/**
+ * struct marena_info - MARENA_INFO: where an arena is
+ * @size: sizeof(struct marena_info)
+ * @flags: must be 0; out: MARENA_OPEN_RDONLY if this file may only read
+ * @id: out: number of the arena, never used again until the module is unloaded
+ * @base: out: address at which every process maps it
+ * @arena_size: out: bytes of heap, from @base
+ * @map_size: out: bytes to map: the heap, then the alloc map. mmap(2) wants
+ *            offset 0, exactly this length, MAP_SHARED and no PROT_EXEC
+ * @alloc_offset: out: where in the mapping the alloc map begins: one bit a
+ *                granule of heap, bit n % 8 of byte n / 8, set where an
+ *                object starts
+ * @mem_limit: out: bytes of memory that the heap may hold
+ */
+struct marena_info {
+	__u32 size;
+	__u32 flags;
+	__u64 id;
+	__u64 base;
+	__u64 arena_size;
+	__u64 map_size;
+	__u64 alloc_offset;
+	__u64 mem_limit;
+};
+#define MARENA_INFO _IO(MARENA_TYPE_BYTE, MARENA_CMD_INFO)
+
+/**
+ * struct marena_attach - MARENA_ATTACH: become a client
+ * @size: sizeof(struct marena_attach)
+ * @flags: must be 0
+ * @fd: out: the client file, O_RDWR | O_CLOEXEC
+ * @nr_slots: out: thread slots
+ * @map_size: out: bytes to map of the client file (offset 0, exactly this
+ *            length, MAP_SHARED, PROT_READ | PROT_WRITE), once
+ * @slots_offset: out: where in the mapping struct marena_slot [@nr_slots] is.
+ *                struct marena_control is at 0
+ * @refs_offset: out: where the reference map is: one byte a granule of heap
+ * @reserved: must be 0
+ *
+ * The rights of the client are those of the arena file it was made from.
+ * Errors: ENOSPC where the arena has too many clients, EMFILE, ENOMEM.
+ */
+struct marena_attach {
+	__u32 size;
+	__u32 flags;
+	__s32 fd;
+	__u32 nr_slots;
+	__u64 map_size;
+	__u64 slots_offset;
+	__u64 refs_offset;
+	__u64 reserved;
+};
+#define MARENA_ATTACH _IO(MARENA_TYPE_BYTE, MARENA_CMD_ATTACH)
+
+/**
+ * struct marena_control - first page of a client's mapping
+ * @gate: written by the kernel. Odd while the gate is closed (rendezvous).
+ *        Changes with every rendezvous, and whatever was leased under another
+ *        value is no longer leased
+ *
+ * To enter a section, a thread stores a non-zero value into the @section of
+ * its slot and then loads @gate, in program order; no fence is needed, as the
+ * kernel interrupts the CPUs that run the client. If the gate is odd, it
+ * stores 0 again and calls MARENA_WAIT. To leave, it stores 0 with release
+ * order.
+ */
+struct marena_control {
+	__u32 gate;
+	__u32 reserved[15];
+};
+
+/**
+ * struct marena_slot - what a thread tells the collector
+ * @section: non-zero while the thread is inside a section
+ * @reserved: leave 0
+ */
+struct marena_slot {
+	__u32 section;
+	__u32 reserved[15];
+};
+
+/* The ids of the types that every arena has. */
+#define MARENA_TYPE_OPAQUE		0	/* no references in it */
+#define MARENA_TYPE_CONSERVATIVE	1	/* every aligned word may be one */
+
+/* flags: ignore nrefs; every aligned word of an object may be a reference. */
+#define MARENA_TYPE_F_CONSERVATIVE	(1U << 0)
+
+/**
+ * struct marena_type_desc - MARENA_TYPE: describe a type
+ * @size: sizeof(struct marena_type_desc)
+ * @flags: MARENA_TYPE_F_CONSERVATIVE
+ * @object_size: bytes of one object (or of an array's element). With
+ *               references, a multiple of 8
+ * @refs: user pointer to @nrefs ascending offsets (__u32) of the reference
+ *        fields, each a multiple of 8 and below @object_size - 7
+ * @nrefs: number of reference fields, 0 to 4096; 0: the type is opaque
+ * @id: out: the type's id in this arena
+ * @name: its name
+ *
+ * The same description gives the same id to every client. Needs the right to
+ * write. Errors: EEXIST where the name has another layout, ENOSPC where the
+ * arena has too many types.
+ */
+struct marena_type_desc {
+	__u32 size;
+	__u32 flags;
+	__u64 object_size;
+	__u64 refs;
+	__u32 nrefs;
+	__u32 id;
+	__u8  name[MARENA_NAME_LEN];
+};
+#define MARENA_TYPE_REGISTER _IO(MARENA_TYPE_BYTE, MARENA_CMD_TYPE)
+
+/**
+ * struct marena_root - MARENA_ROOT_SET, MARENA_ROOT_GET: named roots
+ * @size: sizeof(struct marena_root)
+ * @flags: must be 0
+ * @object: address of an object's first byte. For ROOT_SET, 0 removes the
+ *          name. Out, for ROOT_GET: the address
+ * @name: name of the root in this arena
+ *
+ * A caller of ROOT_SET holds a reference to the object; a caller of ROOT_GET
+ * is inside a section until it has taken one. ROOT_SET needs the right to
+ * write. Errors: ENOENT (ROOT_GET, or ROOT_SET with 0, of an unknown name);
+ * EINVAL where no object starts at the address; ENOSPC.
+ */
+struct marena_root {
+	__u32 size;
+	__u32 flags;
+	__u64 object;
+	__u8  name[MARENA_NAME_LEN];
+};
+#define MARENA_ROOT_SET _IO(MARENA_TYPE_BYTE, MARENA_CMD_ROOT_SET)
+#define MARENA_ROOT_GET _IO(MARENA_TYPE_BYTE, MARENA_CMD_ROOT_GET)
+
+/* Ask for a cycle and return at once. */
+#define MARENA_COLLECT_NOWAIT	(1U << 0)
+
+/**
+ * struct marena_collect - MARENA_COLLECT: run a cycle
+ * @size: sizeof(struct marena_collect)
+ * @flags: MARENA_COLLECT_NOWAIT
+ * @cycle: out: the number of the cycle that was waited for (0 with NOWAIT)
+ *
+ * Returns when a cycle that began after the call is over. The caller must not
+ * be inside a section. Needs the right to write. Errors: EBUSY, EINTR.
+ */
+struct marena_collect {
+	__u32 size;
+	__u32 flags;
+	__u64 cycle;
+};
+#define MARENA_COLLECT _IO(MARENA_TYPE_BYTE, MARENA_CMD_COLLECT)
+
+/**
+ * struct marena_ioc_stats - MARENA_STATS: figures of an arena
+ * @size: sizeof(struct marena_ioc_stats)
+ * @flags: must be 0
+ * @objects_live: objects that the last cycle found live
+ * @bytes_live: bytes of their slots, so rounded up to size classes
+ * @objects_freed: objects that cycles have freed, in all
+ * @pages_resident: pages of heap that have memory now
+ * @pages_charged: pages that count against the limits now: those with a
+ *                 reference count above zero, resident or not
+ * @pages_limit: what @pages_charged may reach
+ * @pages_reclaimed: pages that cycles have given back, in all
+ * @pages_metadata: pages of memory that the tables beside the heap take: the
+ *                  maps of the arena and the reference maps of its clients
+ * @cycles: cycles completed
+ * @cycles_failed: cycles given up because a thread did not leave its section
+ * @rendezvous_retries: rendezvous that were tried again
+ * @pause_last_ns: how long the gate was closed in the last cycle, in ns
+ * @pause_max_ns: the longest such time of a completed cycle, in ns
+ * @mark_last_ns: time spent marking in the last cycle, in ns
+ * @sweep_last_ns: time spent sweeping in the last cycle, in ns
+ * @spans: spans that exist now
+ * @leases: spans that are leased now
+ * @clients: clients attached now
+ * @types: types registered, with the built-in ones
+ * @roots: named roots
+ * @mark_overflows: how often the mark stack overflowed in the last cycle
+ *
+ * The figures of the last cycle are taken together; the others are each read
+ * on their own.
+ */
+struct marena_ioc_stats {
+	__u32 size;
+	__u32 flags;
+	__u64 objects_live;
+	__u64 bytes_live;
+	__u64 objects_freed;
+	__u64 pages_resident;
+	__u64 pages_charged;
+	__u64 pages_limit;
+	__u64 pages_reclaimed;
+	__u64 pages_metadata;
+	__u64 cycles;
+	__u64 cycles_failed;
+	__u64 rendezvous_retries;
+	__u64 pause_last_ns;
+	__u64 pause_max_ns;
+	__u64 mark_last_ns;
+	__u64 sweep_last_ns;
+	__u64 spans;
+	__u64 leases;
+	__u64 clients;
+	__u64 types;
+	__u64 roots;
+	__u64 mark_overflows;
+};
+#define MARENA_STATS _IO(MARENA_TYPE_BYTE, MARENA_CMD_STATS)
+
+/* States of a page. Others will follow: compressed, swapped, meshed. */
+enum marena_page_state {
+	MARENA_PAGE_EMPTY = 0,		/* has no memory */
+	MARENA_PAGE_RESIDENT = 1,
+};
+
+#define MARENA_PAGE_F_LEASED	(1U << 0)	/* its span is leased */
+#define MARENA_PAGE_F_SPAN_HEAD	(1U << 1)	/* first page of its span */
+
+/**
+ * struct marena_page_info - one page of a span
+ * @page: number of the page in the arena
+ * @object_size: bytes of a slot of its span
+ * @type: type id of its span
+ * @refs: reference count: objects that lie on it, and one if it is leased
+ * @state: enum marena_page_state
+ * @flags: MARENA_PAGE_F_*
+ */
+struct marena_page_info {
+	__u64 page;
+	__u64 object_size;
+	__u32 type;
+	__u16 refs;
+	__u8  state;
+	__u8  flags;
+};
+
+/**
+ * struct marena_pages - MARENA_PAGES: what the kernel knows of pages
+ * @size: sizeof(struct marena_pages)
+ * @flags: must be 0
+ * @first: in: number of the page to begin with; out: to go on with, or the
+ *         arena's number of pages when all are told
+ * @buf: user pointer to struct marena_page_info [@count]
+ * @count: in: room in @buf, 1 to 65536; out: entries written
+ * @reserved: must be 0
+ *
+ * Pages that belong to no span are left out.
+ */
+struct marena_pages {
+	__u32 size;
+	__u32 flags;
+	__u64 first;
+	__u64 buf;
+	__u32 count;
+	__u32 reserved;
+};
+#define MARENA_PAGES _IO(MARENA_TYPE_BYTE, MARENA_CMD_PAGES)
+
+/**
+ * struct marena_refs - MARENA_REFS_ALL, MARENA_REFS: an object's reference count
+ * @size: sizeof(struct marena_refs)
+ * @flags: must be 0
+ * @object: address of an object's first byte
+ * @refs: out: references held: by all clients (REFS_ALL, on an arena file)
+ *        or by this one (REFS, on a client file)
+ *
+ * Errors: EINVAL where no object starts at the address.
+ */
+struct marena_refs {
+	__u32 size;
+	__u32 flags;
+	__u64 object;
+	__u64 refs;
+};
+#define MARENA_REFS_ALL _IO(MARENA_TYPE_BYTE, MARENA_CMD_REFS_ALL)
+#define MARENA_REFS _IO(MARENA_TYPE_BYTE, MARENA_CMD_REFS)
+
+/**
+ * struct marena_slot_op - MARENA_SLOT_ACQUIRE, MARENA_SLOT_RELEASE
+ * @size: sizeof(struct marena_slot_op)
+ * @flags: must be 0
+ * @slot: index of the slot: out for ACQUIRE, in for RELEASE
+ * @reserved: must be 0
+ *
+ * A slot belongs to the thread that acquired it; the kernel takes it back when
+ * that thread has exited. Acquired slots read 0. Errors: ENOSPC where all are
+ * taken; EINVAL where @slot is not the caller's.
+ */
+struct marena_slot_op {
+	__u32 size;
+	__u32 flags;
+	__u32 slot;
+	__u32 reserved;
+};
+#define MARENA_SLOT_ACQUIRE _IO(MARENA_TYPE_BYTE, MARENA_CMD_SLOT_ACQUIRE)
+#define MARENA_SLOT_RELEASE _IO(MARENA_TYPE_BYTE, MARENA_CMD_SLOT_RELEASE)
+
+/* Do not wait for a cycle where memory is short: the caller is in a section. */
+#define MARENA_LEASE_NOWAIT	(1U << 0)
+
+/**
+ * struct marena_lease - MARENA_LEASE, MARENA_UNLEASE: the right to allocate
+ * @size: sizeof(struct marena_lease)
+ * @flags: MARENA_LEASE_NOWAIT
+ * @type: type id
+ * @gate: out: the lease holds while marena_control.gate has this value. May
+ *        have passed already when the call returns
+ * @bytes: in: bytes of one object, a multiple of the type's object_size;
+ *         1 and more. Out: bytes of a slot
+ * @base: out: address of slot 0; in, for UNLEASE: the lease to give back
+ * @nr_slots: out: slots in the span, from @base, @bytes apart. One whose bit
+ *            in the alloc map is clear is free and all its bytes are 0
+ * @reserved: must be 0
+ *
+ * Until the gate changes, only the caller's client sets alloc bits in the
+ * span. To allocate, inside a section in which the gate was seen to be @gate:
+ * set the slot's bit in the alloc map and its byte in the reference map to 1.
+ *
+ * Where a limit is reached, a cycle is run and the lease tried again before it
+ * fails. Needs the right to write. Errors: ENOSPC, EDQUOT, ENOMEM, EINTR;
+ * for UNLEASE: ENOENT where the caller's client has no such lease.
+ */
+struct marena_lease {
+	__u32 size;
+	__u32 flags;
+	__u32 type;
+	__u32 gate;
+	__u64 bytes;
+	__u64 base;
+	__u32 nr_slots;
+	__u32 reserved;
+};
+#define MARENA_LEASE _IO(MARENA_TYPE_BYTE, MARENA_CMD_LEASE)
+#define MARENA_UNLEASE _IO(MARENA_TYPE_BYTE, MARENA_CMD_UNLEASE)
+
+/* What one MARENA_SPILL moves between a map's byte and the kernel. */
+#define MARENA_SPILL_UNIT	128
+
+#define MARENA_SPILL_OUT	0	/* from the byte to the kernel */
+#define MARENA_SPILL_IN		1	/* from the kernel to the byte */
+
+/**
+ * struct marena_spill - MARENA_SPILL: counts that a byte cannot hold
+ * @size: sizeof(struct marena_spill)
+ * @flags: must be 0
+ * @object: address of an object's first byte
+ * @op: MARENA_SPILL_OUT: if the byte is at least MARENA_SPILL_UNIT, take so
+ *      much from it and add it to what the kernel holds. MARENA_SPILL_IN: if
+ *      the byte is below, the reverse
+ * @reserved: must be 0
+ *
+ * Both succeed and do nothing where the byte does not ask for it (another
+ * thread was faster). A put that finds 0 in the byte tries SPILL_IN. Errors:
+ * ENOENT (SPILL_IN) where the kernel holds none; EINVAL where no object starts
+ * at the address.
+ */
+struct marena_spill {
+	__u32 size;
+	__u32 flags;
+	__u64 object;
+	__u32 op;
+	__u32 reserved;
+};
+#define MARENA_SPILL _IO(MARENA_TYPE_BYTE, MARENA_CMD_SPILL)
+
+/**
+ * struct marena_wait - MARENA_WAIT: wait until the gate is open
+ * @size: sizeof(struct marena_wait)
+ * @flags: must be 0
+ * @gate: the value that was seen; returns when it is another
+ * @reserved: must be 0
+ *
+ * Errors: EINTR.
+ */
+struct marena_wait {
+	__u32 size;
+	__u32 flags;
+	__u32 gate;
+	__u32 reserved;
+};
+#define MARENA_WAIT _IO(MARENA_TYPE_BYTE, MARENA_CMD_WAIT)
+
+#endif /* _UAPI_LINUX_MARENA_H */

@@ -23,6 +23,7 @@
 #ifndef MARENA_ARENA_H
 #define MARENA_ARENA_H
 
+#include <linux/bits.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
@@ -42,13 +43,13 @@ struct marena_name;
 struct marena_region;
 struct marena_user;
 
-#define MARENA_PAGE_SIZE	(1UL << MARENA_PAGE_SHIFT)
-#define MARENA_REGION_SIZE	(1UL << MARENA_REGION_SHIFT)
+#define MARENA_PAGE_SIZE	BIT(MARENA_PAGE_SHIFT)
+#define MARENA_REGION_SIZE	BIT(MARENA_REGION_SHIFT)
 #define MARENA_REGION_PAGES	(MARENA_REGION_SIZE / MARENA_PAGE_SIZE)
 #define MARENA_PAGE_GRANULES	(MARENA_PAGE_SIZE / MARENA_GRANULE)
 #define MARENA_REGION_GRANULES	(MARENA_REGION_SIZE / MARENA_GRANULE)
 
-#define MARENA_MAX_ARENA_SIZE	(1UL << 40)
+#define MARENA_MAX_ARENA_SIZE	BIT(40)
 #define MARENA_MAX_REGIONS	(MARENA_MAX_ARENA_SIZE / MARENA_REGION_SIZE)
 
 /* Pages of alloc map that a region has: one bit a granule. */
@@ -57,7 +58,7 @@ struct marena_user;
 
 /* The region directory has two levels; this is the lower. */
 #define MARENA_DIR_SHIFT	9
-#define MARENA_DIR_ENTRIES	(1UL << MARENA_DIR_SHIFT)
+#define MARENA_DIR_ENTRIES	BIT(MARENA_DIR_SHIFT)
 #define MARENA_DIR_TOP		(MARENA_MAX_REGIONS >> MARENA_DIR_SHIFT)
 
 /**
@@ -78,7 +79,7 @@ struct marena_user;
  * @user: who is charged (invariant)
  * @space_link: in the list of address ranges (marena_space_lock)
  * @name: its name, or NULL (marena_names_lock)
- * @lock: see above; protects what follows
+ * @lock: see above; protects what follows, up to @root_lock
  * @dir: the regions: read without a lock, as a region once there stays
  * @high: number of the region above the highest that exists
  * @hint: no region below this one has room for a small span
@@ -117,6 +118,7 @@ struct marena_arena {
 	struct list_head space_link;
 	struct marena_name *name;
 
+	/* Protects the fields up to @root_lock. */
 	struct mutex lock;
 	struct marena_region ***dir;
 	unsigned long high;
@@ -131,10 +133,12 @@ struct marena_arena {
 	u64 trigger;
 	bool marking;
 
+	/* Protects the named roots. */
 	struct mutex root_lock;
 	struct rb_root roots;
 	u32 nr_roots;
 
+	/* Protects who the clients are, and the gate. */
 	spinlock_t client_lock;
 	struct list_head clients;
 	u32 nr_clients;

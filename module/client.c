@@ -99,7 +99,7 @@ void marena_client_end(struct marena_client *client)
 
 /* List the clients, with a reference to each, to look at without the lock. */
 void marena_clients_hold(struct marena_arena *arena,
-				struct list_head *clients)
+			 struct list_head *clients)
 {
 	struct marena_client *client;
 
@@ -259,9 +259,10 @@ static int marena_client_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct marena_client *client = marena_client_of(file);
 	const vm_flags_t want = VM_READ | VM_WRITE | VM_SHARED;
+	const u64 size = marena_client_map_size(client->arena);
 
 	if ((vma->vm_flags & (want | VM_EXEC)) != want || vma->vm_pgoff ||
-	    vma->vm_end - vma->vm_start != marena_client_map_size(client->arena))
+	    vma->vm_end - vma->vm_start != size)
 		return -EINVAL;
 	if (vma->vm_mm != client->mm || READ_ONCE(client->ended))
 		return -ESTALE;

@@ -74,10 +74,12 @@ struct marena_client {
 	struct list_head leases;
 
 	struct marena_control *control;
+	/* Protects the owners of the slots. */
 	spinlock_t slot_lock;
 	struct marena_slot_page *slots[MARENA_SLOT_PAGES];
 
 	struct xarray pages;
+	/* Protects the spills. */
 	struct mutex spill_lock;
 	struct xarray spills;
 	unsigned long nr_spills;

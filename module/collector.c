@@ -138,8 +138,9 @@ static int marena_collector_thread(void *data)
 	struct marena_collector *col = &arena->col;
 
 	while (!kthread_should_stop()) {
-		wait_event_idle(col->wake, kthread_should_stop() ||
-					   marena_cycle_wanted(col));
+		wait_event_idle(col->wake,
+				kthread_should_stop() ||
+				marena_cycle_wanted(col));
 		if (!kthread_should_stop())
 			marena_attempt(arena);
 	}

@@ -64,6 +64,7 @@ struct marena_collector {
 	wait_queue_head_t wake;
 	wait_queue_head_t done;
 
+	/* Protects the fields that follow. */
 	spinlock_t lock;
 	u64 asked;
 	u64 begun;

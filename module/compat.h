@@ -25,10 +25,10 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 #endif
 
 #ifdef MARENA_HAVE_MNT_IDMAP
-typedef struct mnt_idmap marena_idmap;
+#define MARENA_IDMAP struct mnt_idmap
 #define MARENA_NOP_IDMAP (&nop_mnt_idmap)
 #else
-typedef struct user_namespace marena_idmap;
+#define MARENA_IDMAP struct user_namespace
 #define MARENA_NOP_IDMAP (&init_user_ns)
 #endif
 

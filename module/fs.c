@@ -76,7 +76,7 @@ void marena_fs_unpin(void)
 }
 
 /* An arena's size is fixed; its owner, group and mode may change. */
-static int marena_setattr(marena_idmap *idmap, struct dentry *dentry,
+static int marena_setattr(MARENA_IDMAP *idmap, struct dentry *dentry,
 			  struct iattr *attr)
 {
 	if (attr->ia_valid & ATTR_SIZE)

@@ -7,6 +7,7 @@
  */
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/pagemap.h>
 #include <linux/uaccess.h>
 
 #include "arena.h"
@@ -419,13 +420,21 @@ static int marena_args_get(const struct marena_command *command,
 			   union marena_args *args, void __user *from,
 			   u32 *size)
 {
+	int err;
+
 	if (get_user(*size, (u32 __user *)from))
 		return -EFAULT;
 	if (*size < command->min_size)
 		return -EINVAL;
 	if (*size > PAGE_SIZE)
 		return -E2BIG;
-	return copy_struct_from_user(args, command->size, from, *size);
+	err = copy_struct_from_user(args, command->size, from, *size);
+	if (err)
+		return err;
+	/* Else the command would be carried out, and nobody told. */
+	if (fault_in_safe_writeable(from, min(*size, command->size)))
+		return -EFAULT;
+	return 0;
 }
 
 /* Copy the results out, and publish the file that was made. */

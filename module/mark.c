@@ -11,7 +11,8 @@
  *
  * Nothing that is read from the heap, the maps or the roots is believed: it is
  * a candidate, and what it stands for is looked up in the kernel's own tables.
- * A reference to the inside of an object refers to the object.
+ * A field that points to the inside of an object refers to the object; counts
+ * and roots are kept for where an object begins.
  */
 #include <linux/kthread.h>
 #include <linux/mm.h>
@@ -197,32 +198,56 @@ static bool marena_test_and_set_mark(struct marena_arena *arena, u64 offset)
 						   page % MARENA_REGION_PAGES));
 }
 
-/* Something refers to the byte at @offset of the arena: mark what lies there */
-static void marena_mark_offset(void *ctx, u64 offset)
+/* Mark the object in the given slot of a span. */
+static void marena_mark_slot(struct marena_marker *marker,
+			     const struct marena_span *span, u64 start)
 {
-	struct marena_marker *marker = ctx;
-	struct marena_arena *arena = marker->arena;
-	struct marena_span *span;
-	u64 start;
-	u32 slot;
-
-	if (offset >= arena->size)
-		return;
-	span = marena_span_at(arena, offset);
-	if (!span)
-		return;
-	slot = marena_slot_index(span, offset - span->offset);
-	if (slot >= span->nr_slots)
-		return;
-	start = span->offset + slot * span->slot_size;
-	if (!marena_alloc_test(arena, start) ||
-	    marena_test_and_set_mark(arena, start))
+	if (!marena_alloc_test(marker->arena, start) ||
+	    marena_test_and_set_mark(marker->arena, start))
 		return;
 
 	marker->figures->objects_live++;
 	marker->figures->bytes_live += span->slot_size;
 	if (!marena_type_is_opaque(span->type))
 		marena_push(marker, start, 0);
+}
+
+/* Where the slot begins that @offset lies in; the arena's size: in none. */
+static u64 marena_slot_start(const struct marena_arena *arena, u64 offset,
+			     const struct marena_span **span)
+{
+	u32 slot;
+
+	if (offset >= arena->size)
+		return arena->size;
+	*span = marena_span_at(arena, offset);
+	if (!*span)
+		return arena->size;
+	slot = marena_slot_index(*span, offset - (*span)->offset);
+	if (slot >= (*span)->nr_slots)
+		return arena->size;
+	return (*span)->offset + slot * (*span)->slot_size;
+}
+
+/* A word of the heap refers to @offset, where an object may begin or lie. */
+static void marena_mark_inside(struct marena_marker *marker, u64 offset)
+{
+	const struct marena_span *span;
+	u64 start = marena_slot_start(marker->arena, offset, &span);
+
+	if (start < marker->arena->size)
+		marena_mark_slot(marker, span, start);
+}
+
+/* A root, or a count of a client, refers to the object that begins there. */
+static void marena_mark_start(void *ctx, u64 offset)
+{
+	struct marena_marker *marker = ctx;
+	const struct marena_span *span;
+
+	if (offset < marker->arena->size &&
+	    marena_slot_start(marker->arena, offset, &span) == offset)
+		marena_mark_slot(marker, span, offset);
 }
 
 /* The word at @offset of the heap; 0 where there is no memory. */
@@ -249,7 +274,7 @@ static void marena_scan_word(struct marena_marker *marker, u64 offset)
 	u64 word = marena_heap_word(marker, offset);
 
 	if (word)
-		marena_mark_offset(marker, word - marker->arena->base);
+		marena_mark_inside(marker, word - marker->arena->base);
 }
 
 static void marena_scan_conservative(struct marena_marker *marker, u64 start,
@@ -402,7 +427,7 @@ static bool marena_mark_grey(struct marena_marker *marker)
 /* A client refers to an object: mark all that is reached from it. */
 static void marena_mark_ref(void *ctx, u64 offset)
 {
-	marena_mark_offset(ctx, offset);
+	marena_mark_start(ctx, offset);
 	marena_drain(ctx);
 }
 
@@ -431,9 +456,9 @@ bool marena_mark(struct marena_arena *arena, struct list_head *clients,
 	struct marena_client *client;
 
 	/* Locks are held while these are visited, so nothing is scanned yet. */
-	marena_roots_visit(arena, marena_mark_offset, &marker);
+	marena_roots_visit(arena, marena_mark_start, &marker);
 	list_for_each_entry(client, clients, cycle_link)
-		marena_spills_visit(client, marena_mark_offset, &marker);
+		marena_spills_visit(client, marena_mark_start, &marker);
 
 	list_for_each_entry(client, clients, cycle_link)
 		marena_refs_visit(client, marena_mark_ref, &marker);

@@ -23,7 +23,7 @@
 #define MARENA_REFS_HEAP_PAGES	MARENA_GRANULE
 
 /* Spills that a client may have: each stands for 128 references. */
-#define MARENA_MAX_SPILLS	(1UL << 20)
+#define MARENA_MAX_SPILLS	BIT(20)
 
 /* The page was zero when it was last scanned; and the time before. */
 #define MARENA_REFS_ZERO	XA_MARK_0

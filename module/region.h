@@ -39,6 +39,7 @@ struct marena_region {
 	DECLARE_BITMAP(used, MARENA_REGION_PAGES);
 	unsigned int nr_free;
 
+	/* Protects the fields that follow. */
 	spinlock_t lock;
 	struct page *pages[MARENA_REGION_PAGES];
 	struct marena_span *spans[MARENA_REGION_PAGES];

@@ -59,7 +59,13 @@ static void marena_nothing(void *info)
 {
 }
 
-/* Make every CPU that runs a thread of a client pass a full barrier. */
+/*
+ * Make every CPU that runs a thread of a client pass a full barrier. On x86,
+ * mm_cpumask() has all of them; on other machines it need not.
+ */
+#ifndef CONFIG_X86_64
+#error "marena is for x86-64"
+#endif
 static void marena_cpus_barrier(struct list_head *clients)
 {
 	struct marena_client *client;
@@ -121,7 +127,8 @@ static bool marena_rendezvous_try(struct marena_arena *arena,
 /*
  * Close the gate and see all threads out of their sections. On success, the
  * clients are listed in @clients, no lease is left, and the gate stays closed
- * until marena_rendezvous_end(); @closed is when it was closed. Else -EBUSY, or -EINTR if the arena goes.
+ * until marena_rendezvous_end(); @closed is when it was closed. Else -EBUSY, or
+ * -EINTR if the arena goes.
  */
 int marena_rendezvous(struct marena_arena *arena, struct list_head *clients,
 		      u64 *closed)

@@ -99,6 +99,7 @@ struct marena_features {
 	__u64 max_arena_size;
 	__u64 max_object_size;
 };
+
 #define MARENA_FEATURES _IO(MARENA_TYPE_BYTE, MARENA_CMD_FEATURES)
 
 /* The name outlives the last file and mapping, until MARENA_UNLINK. */
@@ -137,6 +138,7 @@ struct marena_create {
 	__u32 reserved;
 	__u8  name[MARENA_NAME_LEN];
 };
+
 #define MARENA_CREATE _IO(MARENA_TYPE_BYTE, MARENA_CMD_CREATE)
 
 /* Open for reading the heap only: no allocation, no roots, no types. */
@@ -159,6 +161,7 @@ struct marena_open {
 	__u32 reserved;
 	__u8  name[MARENA_NAME_LEN];
 };
+
 #define MARENA_OPEN _IO(MARENA_TYPE_BYTE, MARENA_CMD_OPEN)
 
 /**
@@ -175,6 +178,7 @@ struct marena_unlink {
 	__u32 flags;
 	__u8  name[MARENA_NAME_LEN];
 };
+
 #define MARENA_UNLINK _IO(MARENA_TYPE_BYTE, MARENA_CMD_UNLINK)
 
 /**
@@ -204,6 +208,7 @@ struct marena_list {
 	__u32 reserved;
 	__u8  name[MARENA_NAME_LEN];
 };
+
 #define MARENA_LIST _IO(MARENA_TYPE_BYTE, MARENA_CMD_LIST)
 
 /**
@@ -230,6 +235,7 @@ struct marena_info {
 	__u64 alloc_offset;
 	__u64 mem_limit;
 };
+
 #define MARENA_INFO _IO(MARENA_TYPE_BYTE, MARENA_CMD_INFO)
 
 /**
@@ -258,6 +264,7 @@ struct marena_attach {
 	__u64 refs_offset;
 	__u64 reserved;
 };
+
 #define MARENA_ATTACH _IO(MARENA_TYPE_BYTE, MARENA_CMD_ATTACH)
 
 /**
@@ -265,6 +272,7 @@ struct marena_attach {
  * @gate: written by the kernel. Odd while the gate is closed (rendezvous).
  *        Changes with every rendezvous, and whatever was leased under another
  *        value is no longer leased
+ * @reserved: reads 0
  *
  * To enter a section, a thread stores a non-zero value into the @section of
  * its slot and then loads @gate, in program order; no fence is needed, as the
@@ -319,6 +327,7 @@ struct marena_type_desc {
 	__u32 id;
 	__u8  name[MARENA_NAME_LEN];
 };
+
 #define MARENA_TYPE_REGISTER _IO(MARENA_TYPE_BYTE, MARENA_CMD_TYPE)
 
 /**
@@ -340,6 +349,7 @@ struct marena_root {
 	__u64 object;
 	__u8  name[MARENA_NAME_LEN];
 };
+
 #define MARENA_ROOT_SET _IO(MARENA_TYPE_BYTE, MARENA_CMD_ROOT_SET)
 #define MARENA_ROOT_GET _IO(MARENA_TYPE_BYTE, MARENA_CMD_ROOT_GET)
 
@@ -360,6 +370,7 @@ struct marena_collect {
 	__u32 flags;
 	__u64 cycle;
 };
+
 #define MARENA_COLLECT _IO(MARENA_TYPE_BYTE, MARENA_CMD_COLLECT)
 
 /**
@@ -418,6 +429,7 @@ struct marena_ioc_stats {
 	__u64 roots;
 	__u64 mark_overflows;
 };
+
 #define MARENA_STATS _IO(MARENA_TYPE_BYTE, MARENA_CMD_STATS)
 
 /* States of a page. Others will follow: compressed, swapped, meshed. */
@@ -467,6 +479,7 @@ struct marena_pages {
 	__u32 count;
 	__u32 reserved;
 };
+
 #define MARENA_PAGES _IO(MARENA_TYPE_BYTE, MARENA_CMD_PAGES)
 
 /**
@@ -485,6 +498,7 @@ struct marena_refs {
 	__u64 object;
 	__u64 refs;
 };
+
 #define MARENA_REFS_ALL _IO(MARENA_TYPE_BYTE, MARENA_CMD_REFS_ALL)
 #define MARENA_REFS _IO(MARENA_TYPE_BYTE, MARENA_CMD_REFS)
 
@@ -505,6 +519,7 @@ struct marena_slot_op {
 	__u32 slot;
 	__u32 reserved;
 };
+
 #define MARENA_SLOT_ACQUIRE _IO(MARENA_TYPE_BYTE, MARENA_CMD_SLOT_ACQUIRE)
 #define MARENA_SLOT_RELEASE _IO(MARENA_TYPE_BYTE, MARENA_CMD_SLOT_RELEASE)
 
@@ -543,6 +558,7 @@ struct marena_lease {
 	__u32 nr_slots;
 	__u32 reserved;
 };
+
 #define MARENA_LEASE _IO(MARENA_TYPE_BYTE, MARENA_CMD_LEASE)
 #define MARENA_UNLEASE _IO(MARENA_TYPE_BYTE, MARENA_CMD_UNLEASE)
 
@@ -574,6 +590,7 @@ struct marena_spill {
 	__u32 op;
 	__u32 reserved;
 };
+
 #define MARENA_SPILL _IO(MARENA_TYPE_BYTE, MARENA_CMD_SPILL)
 
 /**
@@ -591,6 +608,7 @@ struct marena_wait {
 	__u32 gate;
 	__u32 reserved;
 };
+
 #define MARENA_WAIT _IO(MARENA_TYPE_BYTE, MARENA_CMD_WAIT)
 
 #endif /* _UAPI_LINUX_MARENA_H */

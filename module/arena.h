@@ -6,10 +6,10 @@
  *     marena_names_lock      name.c: the names of arenas
  *     marena_space_lock      space.c: address ranges of arenas
  *     arena->lock            spans, classes, leases, regions, types
- *       page lock            of a page of heap that is given back
- *         i_mmap_rwsem       (unmapping it)
  *       arena->root_lock     root.c
  *       client->spill_lock   refs.c
+ *         page lock          of a page that is given back, or of a count
+ *           i_mmap_rwsem     (unmapping it)
  *       arena->client_lock   who the clients are, the gate (spinlock)
  *       region->lock         the page table of a region (spinlock)
  *       client->slot_lock    who owns the thread slots (spinlock)

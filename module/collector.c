@@ -95,7 +95,6 @@ static int marena_cycle(struct marena_arena *arena)
 	marena_sweep(arena, &swept);
 	figures.sweep_ns = ktime_get_ns() - begun;
 
-	marena_set_trigger(arena);
 	marena_cycle_account(&arena->col, &figures, &swept);
 	return 0;
 }
@@ -120,6 +119,9 @@ static void marena_attempt(struct marena_arena *arena)
 	spin_unlock(&col->lock);
 
 	err = marena_cycle(arena);
+	/* A cycle that was given up is not to begin again at every lease. */
+	if (err != -EINTR)
+		marena_set_trigger(arena);
 	marena_set_phase(arena, MARENA_PHASE_IDLE);
 
 	spin_lock(&col->lock);

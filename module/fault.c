@@ -123,9 +123,9 @@ static const struct vm_operations_struct marena_arena_vm_ops = {
 };
 
 /*
- * VM_DONTEXPAND makes the mapping special to mlock(2) (it does not populate a
- * huge sparse arena), to mremap(2) and to MADV_DODUMP: with VM_DONTDUMP a core
- * dump never tries to write the whole address space out.
+ * VM_DONTEXPAND makes the mapping special to mremap(2), to mlock(2), which does
+ * not lock it, and to MADV_DODUMP: with VM_DONTDUMP, a core dump never tries to
+ * write the whole address space out.
  */
 int marena_arena_mmap(struct file *file, struct vm_area_struct *vma)
 {

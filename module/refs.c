@@ -60,6 +60,25 @@ static struct page *marena_refs_page_get(struct marena_client *client,
 	return page;
 }
 
+/*
+ * The page of the map, locked, with a reference taken: it stays in the map
+ * until it is unlocked. NULL: there is none.
+ */
+static struct page *marena_refs_page_lock(struct marena_client *client,
+					  unsigned long index)
+{
+	struct page *page;
+
+	while ((page = marena_refs_page_get(client, index))) {
+		lock_page(page);
+		if (xa_load(&client->pages, index) == page)
+			break;
+		unlock_page(page);
+		put_page(page);
+	}
+	return page;
+}
+
 /* The first page of the map at @index or above, with a reference taken. */
 static struct page *marena_refs_page_next(struct marena_client *client,
 					  unsigned long *index, xa_mark_t mark)
@@ -98,21 +117,13 @@ static int marena_refs_page_make(struct marena_client *client,
 vm_fault_t marena_refs_fault(struct marena_client *client,
 			     unsigned long index, struct page **page)
 {
-	for (;;) {
-		*page = marena_refs_page_get(client, index);
-		if (!*page) {
-			if (!marena_refs_wanted(client->arena, index))
-				return VM_FAULT_SIGBUS;
-			if (marena_refs_page_make(client, index))
-				return VM_FAULT_OOM;
-			continue;
-		}
-		lock_page(*page);
-		if (xa_load(&client->pages, index) == *page)
-			return VM_FAULT_LOCKED;
-		unlock_page(*page);
-		put_page(*page);
+	while (!(*page = marena_refs_page_lock(client, index))) {
+		if (!marena_refs_wanted(client->arena, index))
+			return VM_FAULT_SIGBUS;
+		if (marena_refs_page_make(client, index))
+			return VM_FAULT_OOM;
 	}
+	return VM_FAULT_LOCKED;
 }
 
 /* Take the page, which is locked and not mapped, out of the map. */
@@ -365,13 +376,14 @@ int marena_spill(struct marena_client *client, const struct marena_spill *arg)
 		return -EINVAL;
 
 	mutex_lock(&client->spill_lock);
-	page = marena_refs_page_get(client, granule / PAGE_SIZE);
+	page = marena_refs_page_lock(client, granule / PAGE_SIZE);
 	if (page) {
 		byte = (u8 *)page_address(page) + granule % PAGE_SIZE;
 		if (arg->op == MARENA_SPILL_OUT)
 			err = marena_spill_out(client, granule, byte);
 		else
 			err = marena_spill_in(client, granule, byte);
+		unlock_page(page);
 		put_page(page);
 	} else {
 		/* The byte is 0; reading it again brings its page back. */

@@ -11,7 +11,7 @@
 #include "arena.h"
 #include "space.h"
 
-#define MARENA_SPACE_FIRST	0x100000000000UL	/* 16 TiB */
+#define MARENA_SPACE_FIRST	0x110000000000UL	/* 17 TiB */
 #define MARENA_SPACE_END	0x500000000000UL	/* 80 TiB */
 
 static DEFINE_MUTEX(marena_space_lock);

@@ -231,6 +231,8 @@ static struct marena_span *marena_span_make(struct marena_arena *arena,
 	     index <= (page + nr - 1) / MARENA_REGION_PAGES; index++) {
 		if (!marena_region_make(arena, index))
 			return ERR_PTR(-ENOMEM);
+		if (fatal_signal_pending(current))
+			return ERR_PTR(-EINTR);
 		cond_resched();
 	}
 
@@ -300,6 +302,13 @@ static struct marena_span *marena_span_make_large(struct marena_arena *arena,
 {
 	u64 nr = DIV_ROUND_UP_ULL(bytes, MARENA_PAGE_SIZE);
 	s64 page;
+	int err;
+
+	/* Regions are not made for what could not be charged. */
+	err = marena_charge(arena, nr);
+	if (err)
+		return ERR_PTR(err);
+	marena_uncharge(arena, nr);
 
 	if (nr < MARENA_REGION_PAGES)
 		page = marena_find_run(arena, nr, 0);

@@ -16,8 +16,9 @@
  *
  * Every command takes a pointer to a structure that begins with its own size
  * in bytes. A size below that of the first published version is EINVAL. A
- * larger one is accepted if the bytes unknown to this kernel are zero, else it
- * is E2BIG. Results are copied back up to the given size.
+ * larger one is accepted, up to 4096, if the bytes unknown to this kernel are
+ * zero, else it is E2BIG. Results are copied back up to the size that both know,
+ * and @size then says how much that is.
  *
  * Errors with one meaning throughout:
  *
@@ -184,7 +185,7 @@ struct marena_unlink {
 /**
  * struct marena_list - MARENA_LIST: the next named arena
  * @size: sizeof(struct marena_list)
- * @flags: must be 0; out: MARENA_CREATE_PERSIST where it was set
+ * @flags: must be 0, at every call; out: MARENA_CREATE_PERSIST where it was set
  * @cursor: in: 0 to begin, then as the last call left it
  * @id: out: number of the arena, never used again until the module is unloaded
  * @arena_size: out: bytes
@@ -506,7 +507,7 @@ struct marena_refs {
  * struct marena_slot_op - MARENA_SLOT_ACQUIRE, MARENA_SLOT_RELEASE
  * @size: sizeof(struct marena_slot_op)
  * @flags: must be 0
- * @slot: index of the slot: out for ACQUIRE, in for RELEASE
+ * @slot: index of the slot: in for RELEASE; for ACQUIRE, 0 and then out
  * @reserved: must be 0
  *
  * A slot belongs to the thread that acquired it; the kernel takes it back when
@@ -597,7 +598,8 @@ struct marena_spill {
  * struct marena_wait - MARENA_WAIT: wait until the gate is open
  * @size: sizeof(struct marena_wait)
  * @flags: must be 0
- * @gate: the value that was seen; returns when it is another
+ * @gate: the value that was seen; returns when it is another, or even. It may
+ *        have closed again by then
  * @reserved: must be 0
  *
  * Errors: EINTR.

@@ -75,7 +75,7 @@ static vm_fault_t marena_heap_fault(struct marena_arena *arena, u64 index,
 		lock_page(*page);
 		/* Out of the table: it is being given back. */
 		if (READ_ONCE(region->pages[i]) == *page)
-			return VM_FAULT_LOCKED;
+			return marena_mapped_page_fault(*page);
 		unlock_page(*page);
 		put_page(*page);
 	}

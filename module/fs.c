@@ -53,6 +53,8 @@ static int marena_init_fs_context(struct fs_context *fc)
 
 	if (!ctx)
 		return -ENOMEM;
+	/* The mount is everybody's, whoever needs it first. */
+	fc->global = true;
 	ctx->ops = &marena_super_ops;
 	return 0;
 }
@@ -125,7 +127,11 @@ struct file *marena_file_new(struct inode *inode, const char *name, int flags,
 	return file;
 }
 
-/* A zeroed page that @mapping owns, charged to the current memory cgroup. */
+/*
+ * A zeroed page that @mapping owns, charged to the current memory cgroup. Dirty
+ * from the start: there is nowhere to read it from again, so nobody is to take
+ * it for a clean page of the page cache.
+ */
 struct page *marena_mapped_page_alloc(struct address_space *mapping,
 				      pgoff_t index)
 {
@@ -136,7 +142,22 @@ struct page *marena_mapped_page_alloc(struct address_space *mapping,
 		return NULL;
 	page->mapping = mapping;
 	page->index = index;
+	SetPageDirty(page);
 	return page;
+}
+
+/*
+ * The last step of a fault that found @page, locked, and holds a reference to
+ * it. Memory that failed must not reach the generic code, which would try to
+ * evict it from a page cache that it is not in.
+ */
+vm_fault_t marena_mapped_page_fault(struct page *page)
+{
+	if (!PageHWPoison(page))
+		return VM_FAULT_LOCKED;
+	unlock_page(page);
+	put_page(page);
+	return VM_FAULT_HWPOISON;
 }
 
 /* The page is in no table any more and mapped nowhere. */

@@ -3,8 +3,7 @@
 #define MARENA_FS_H
 
 #include <linux/fs.h>
-
-struct page;
+#include <linux/mm_types.h>
 
 /* What an inode of ours stands for, and who takes it down. */
 enum marena_inode_kind {
@@ -24,6 +23,7 @@ struct file *marena_file_new(struct inode *inode, const char *name, int flags,
 
 struct page *marena_mapped_page_alloc(struct address_space *mapping,
 				      pgoff_t index);
+vm_fault_t marena_mapped_page_fault(struct page *page);
 void marena_mapped_page_free(struct page *page);
 
 #endif /* MARENA_FS_H */

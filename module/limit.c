@@ -18,7 +18,7 @@
 static unsigned long user_max_pages = ULONG_MAX;
 module_param(user_max_pages, ulong, 0644);
 MODULE_PARM_DESC(user_max_pages,
-		 "Pages of heap that the arenas of a user may hold; 0: no limit (default: half of memory)");
+		 "Pages of heap and tables that the arenas of a user may hold; 0: no limit (default: half of memory)");
 
 static unsigned long user_max_arenas = 1024;
 module_param(user_max_arenas, ulong, 0644);

@@ -7,7 +7,7 @@
 
 /* What limits of a user are counted in. */
 enum marena_resource {
-	MARENA_USER_PAGES,	/* pages of heap that are charged */
+	MARENA_USER_PAGES,	/* pages of heap that are charged, and tables */
 	MARENA_USER_ARENAS,	/* arenas that exist */
 	MARENA_USER_SPACE,	/* bytes of address space of those arenas */
 	MARENA_USER_NR

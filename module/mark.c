@@ -250,7 +250,7 @@ static void marena_mark_start(void *ctx, u64 offset)
 		marena_mark_slot(marker, span, offset);
 }
 
-/* The word at @offset of the heap; 0 where there is no memory. */
+/* The word at @offset of the heap; 0 where there is no (sound) memory. */
 static u64 marena_heap_word(struct marena_marker *marker, u64 offset)
 {
 	u64 index = offset >> MARENA_PAGE_SHIFT;
@@ -260,7 +260,8 @@ static u64 marena_heap_word(struct marena_marker *marker, u64 offset)
 	if (index != marker->page) {
 		region = marena_region_of_page(marker->arena, index);
 		page = READ_ONCE(region->pages[index % MARENA_REGION_PAGES]);
-		marker->memory = page ? page_address(page) : NULL;
+		marker->memory = page && !PageHWPoison(page) ?
+				 page_address(page) : NULL;
 		marker->page = index;
 	}
 	if (!marker->memory)

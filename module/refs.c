@@ -113,7 +113,7 @@ static int marena_refs_page_make(struct marena_client *client,
 	return 0;
 }
 
-/* Returns VM_FAULT_LOCKED with the page, locked, or an error. */
+/* VM_FAULT_LOCKED with the page, locked, or an error. */
 vm_fault_t marena_refs_fault(struct marena_client *client,
 			     unsigned long index, struct page **page)
 {
@@ -123,7 +123,7 @@ vm_fault_t marena_refs_fault(struct marena_client *client,
 		if (marena_refs_page_make(client, index))
 			return VM_FAULT_OOM;
 	}
-	return VM_FAULT_LOCKED;
+	return marena_mapped_page_fault(*page);
 }
 
 /* Take the page, which is locked and not mapped, out of the map. */

@@ -10,6 +10,7 @@
 
 #include "arena.h"
 #include "fs.h"
+#include "limit.h"
 #include "region.h"
 
 #define MARENA_MARK_BYTES (MARENA_REGION_GRANULES / BITS_PER_BYTE)
@@ -76,12 +77,13 @@ err_free:
 	return NULL;
 }
 
-/* The region with this number, made if need be; NULL: no memory. */
+/* The region with this number, made if need be, or an error. */
 struct marena_region *marena_region_make(struct marena_arena *arena,
 					 unsigned long index)
 {
 	struct marena_region *region = marena_region(arena, index);
 	struct marena_region **low;
+	int err;
 
 	lockdep_assert_held(&arena->lock);
 	if (region)
@@ -91,15 +93,22 @@ struct marena_region *marena_region_make(struct marena_arena *arena,
 	if (!low) {
 		low = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 		if (!low)
-			return NULL;
+			return ERR_PTR(-ENOMEM);
 		atomic64_inc(&arena->metadata);
 		/* Pairs with the dependent loads in marena_region(). */
 		smp_store_release(&arena->dir[index >> MARENA_DIR_SHIFT], low);
 	}
 
+	err = marena_user_charge(arena->user, MARENA_USER_PAGES,
+				 MARENA_REGION_COST);
+	if (err)
+		return ERR_PTR(err);
 	region = marena_region_alloc(arena, index);
-	if (!region)
-		return NULL;
+	if (!region) {
+		marena_user_uncharge(arena->user, MARENA_USER_PAGES,
+				     MARENA_REGION_COST);
+		return ERR_PTR(-ENOMEM);
+	}
 	atomic64_add(MARENA_REGION_COST, &arena->metadata);
 	/* Pairs with the dependent loads in marena_region(). */
 	smp_store_release(&low[index & (MARENA_DIR_ENTRIES - 1)], region);
@@ -147,8 +156,12 @@ void marena_regions_destroy(struct marena_arena *arena)
 		if (!low)
 			continue;
 		for (i = 0; i < MARENA_DIR_ENTRIES; i++) {
-			if (low[i])
+			if (low[i]) {
 				marena_region_free(low[i]);
+				marena_user_uncharge(arena->user,
+						     MARENA_USER_PAGES,
+						     MARENA_REGION_COST);
+			}
 			cond_resched();
 		}
 		free_page((unsigned long)low);

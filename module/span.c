@@ -223,14 +223,16 @@ static struct marena_span *marena_span_make(struct marena_arena *arena,
 					    struct marena_class *class,
 					    u64 slot_size, u64 page, u64 nr)
 {
+	struct marena_region *region;
 	struct marena_span *span;
 	u64 index;
 
 	lockdep_assert_held(&arena->lock);
 	for (index = page / MARENA_REGION_PAGES;
 	     index <= (page + nr - 1) / MARENA_REGION_PAGES; index++) {
-		if (!marena_region_make(arena, index))
-			return ERR_PTR(-ENOMEM);
+		region = marena_region_make(arena, index);
+		if (IS_ERR(region))
+			return ERR_CAST(region);
 		if (fatal_signal_pending(current))
 			return ERR_PTR(-EINTR);
 		cond_resched();
@@ -605,7 +607,8 @@ int marena_unlease(struct marena_client *client,
 	}
 	span = marena_span_at(arena, offset);
 	err = -ENOENT;
-	if (span && span->client == client && span->offset == offset) {
+	if (span && span->client == client && span->offset == offset &&
+	    arg->gate == (arena->gate & ~1U)) {
 		marena_span_unlease(arena, span);
 		marena_span_settle(arena, span, &done);
 		err = 0;

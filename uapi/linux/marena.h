@@ -271,8 +271,9 @@ struct marena_attach {
 /**
  * struct marena_control - first page of a client's mapping
  * @gate: written by the kernel. Odd while the gate is closed (rendezvous).
- *        Changes with every rendezvous, and whatever was leased under another
- *        value is no longer leased
+ *        A rendezvous that succeeds leaves it two higher, and whatever was
+ *        leased under another value is no longer leased. One that does not
+ *        succeed puts the old value back
  * @reserved: reads 0
  *
  * To enter a section, a thread stores a non-zero value into the @section of
@@ -532,8 +533,9 @@ struct marena_slot_op {
  * @size: sizeof(struct marena_lease)
  * @flags: MARENA_LEASE_NOWAIT
  * @type: type id
- * @gate: out: the lease holds while marena_control.gate has this value. May
- *        have passed already when the call returns
+ * @gate: out: the lease holds while marena_control.gate has this value, or is
+ *        closed from it. May have passed already when the call returns. In,
+ *        for UNLEASE: as LEASE gave it
  * @bytes: in: bytes of one object, a multiple of the type's object_size;
  *         1 and more. Out: bytes of a slot
  * @base: out: address of slot 0; in, for UNLEASE: the lease to give back
@@ -547,7 +549,8 @@ struct marena_slot_op {
  *
  * Where a limit is reached, a cycle is run and the lease tried again before it
  * fails. Needs the right to write. Errors: ENOSPC, EDQUOT, ENOMEM, EINTR;
- * for UNLEASE: ENOENT where the caller's client has no such lease.
+ * for UNLEASE: ENOENT where the caller's client has no such lease, or not any
+ * more.
  */
 struct marena_lease {
 	__u32 size;

@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR MIT */
+/*
+ * libmarena: garbage-collected shared memory, on /dev/marena.
+ *
+ * The contract with the code that uses it:
+ *
+ *  1. A pointer that was loaded from the heap or from a root is good only
+ *     inside the section (marena_enter() to marena_leave()) in which it was
+ *     loaded, or while a reference to it is held.
+ *  2. marena_get() on such a pointer happens inside that section.
+ *  3. A pointer goes to another thread or process only while it is held or
+ *     stored in the heap.
+ *  4. A pointer that is held is stored into the heap with a plain assignment.
+ *
+ * Names, of arenas, types and roots, have 1 to 63 bytes, no '/' and no control
+ * characters, and are neither "." nor "..".
+ *
+ * Functions that return int return 0 (or a value that is not negative) or a
+ * negative errno. Functions that return a pointer return NULL and set errno.
+ * Every function may be called by any thread at any time, except that no other
+ * thread may use a handle while it is being closed. None may be called from a
+ * signal handler. The errors that every function may give are
+ *
+ *  ESTALE   the handle was inherited over fork(): open the arena afresh
+ *  ENOSPC   the arena has no thread slot left for a thread that is new to it
+ *  ENOMEM   no memory
+ *
+ * and marena_strerror() has words for all of them.
+ */
+#ifndef _MARENA_H
+#define _MARENA_H
+
+#include <linux/types.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#pragma GCC visibility push(default)
+
+/* In C++, a function may have the name of a structure, but -Wshadow tells. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+
+/*
+ * A process's handle of an arena. It comes from marena_create(),
+ * marena_open() or marena_from_fd() and goes with marena_close(). Each handle
+ * counts its own references.
+ */
+struct marena;
+
+/* struct marena_options, flags: the name stays until marena_unlink(). */
+#define MARENA_PERSIST		(1U << 0)
+
+/* struct marena_options, gc_percent: start no cycle because of growth. */
+#define MARENA_GC_OFF		(~0U)
+
+/**
+ * struct marena_options - how marena_create() makes an arena
+ * @size: sizeof(struct marena_options)
+ * @flags: MARENA_PERSIST (only with a name), or 0
+ * @mode: permission bits, less the umask; 0 for 0600
+ * @mem_limit: bytes of memory that the heap may hold; 0 for no limit other
+ *             than its size
+ * @gc_percent: start a cycle when the memory in use has grown by so many per
+ *              cent; 0 for the default of 100; MARENA_GC_OFF for never
+ * @reserved: 0
+ *
+ * Begin with MARENA_OPTIONS_INIT: the structure may grow, and 0 is the default
+ * of every field but @size.
+ */
+struct marena_options {
+	size_t size;
+	unsigned int flags;
+	mode_t mode;
+	uint64_t mem_limit;
+	unsigned int gc_percent;
+	unsigned int reserved;
+};
+
+#define MARENA_OPTIONS_INIT	{ sizeof(struct marena_options), 0, 0600, 0, 0, 0 }
+
+/**
+ * marena_create() - make an arena and open it
+ * @name: a name in the caller's IPC namespace; NULL for an anonymous arena
+ * @size: bytes of address space; rounded up to 2 MiB
+ * @options: NULL for the defaults
+ *
+ * The arena lives while a handle, a file or a mapping of it is open anywhere,
+ * or, with MARENA_PERSIST, until it is unlinked.
+ *
+ * Return: a handle that the caller closes with marena_close(), or NULL. errno:
+ * ENODEV there is no /dev/marena (the module is not loaded); EACCES; EEXIST
+ * the name is taken; EINVAL a size, name or option is out of range; E2BIG an
+ * option that this library does not know; EDQUOT, ENOSPC, ENOMEM, EMFILE;
+ * EADDRINUSE something of this process is in the arena's address range.
+ */
+struct marena *marena_create(const char *name, size_t size,
+			     const struct marena_options *options);
+
+/* marena_open(): the heap can be read, not written. */
+#define MARENA_RDONLY		(1U << 0)
+
+/**
+ * marena_open() - open an arena by name
+ * @name: its name
+ * @flags: MARENA_RDONLY, or 0
+ *
+ * In a handle that may only read, marena_new() and its kin, marena_type(),
+ * marena_set_root() and marena_collect() give EACCES, and a store into the heap
+ * is a SIGSEGV; references are counted as in any other.
+ *
+ * Return: a handle that the caller closes with marena_close(), or NULL. errno:
+ * ENODEV, ENOENT no such name, EACCES, EINVAL, EMFILE, ENOSPC the arena has too
+ * many clients; EADDRINUSE something of this process is in the arena's address
+ * range, or the process has the arena open with MARENA_RDONLY and now asks for
+ * more.
+ */
+struct marena *marena_open(const char *name, unsigned int flags);
+
+/**
+ * marena_from_fd() - open an arena by its file
+ * @fd: an arena's file, as marena_fd() gives it: inherited, or received over
+ *      a Unix socket. The handle takes a duplicate; @fd stays the caller's
+ *
+ * Return: a handle with the rights of the file, that the caller closes with
+ * marena_close(), or NULL. errno: EBADF; ENOTTY the file is not an arena's;
+ * EMFILE, ENOSPC, EADDRINUSE as for marena_open().
+ */
+struct marena *marena_from_fd(int fd);
+
+/**
+ * marena_fd() - the arena's file
+ * @a: a handle
+ *
+ * It can be sent to another process or left to a child (ask for it before
+ * fork()): it carries the right to the arena that the handle has. It belongs
+ * to the handle, which closes it, and it closes on exec.
+ *
+ * Return: the file descriptor, or -ESTALE.
+ */
+int marena_fd(struct marena *a);
+
+/**
+ * marena_close() - close a handle
+ * @a: a handle, also one that was inherited over fork(); NULL does nothing
+ *
+ * The references that the handle counted are gone, and the arena's address
+ * range is unmapped with the last handle of it in the process. No other thread
+ * may be using the handle.
+ *
+ * Return: 0.
+ */
+int marena_close(struct marena *a);
+
+/**
+ * marena_unlink() - remove an arena's name
+ * @name: its name
+ *
+ * The arena lives on while a handle, a file or a mapping of it is open.
+ *
+ * Return: 0, or -ENODEV, -ENOENT no such name, -EACCES the caller does not own
+ * it, -EINVAL.
+ */
+int marena_unlink(const char *name);
+
+/**
+ * marena_base() - where an arena is
+ * @a: a handle
+ *
+ * Return: the address of its first byte, the same in every process; or NULL
+ * with errno ESTALE.
+ */
+void *marena_base(struct marena *a);
+
+/**
+ * marena_size() - how large an arena is
+ * @a: a handle
+ *
+ * Return: its size in bytes, a multiple of 2 MiB; or 0 with errno ESTALE.
+ */
+size_t marena_size(struct marena *a);
+
+/* Types that every arena has: elements of a byte, and words of 8 bytes. */
+#define MARENA_TYPE_OPAQUE		0	/* no references in it */
+#define MARENA_TYPE_CONSERVATIVE	1	/* every word may be one */
+
+/* struct marena_type, flags: any aligned word of it may be a reference. */
+#define MARENA_TYPE_F_CONSERVATIVE	(1U << 0)
+
+/**
+ * struct marena_type - where the references of a kind of object are
+ * @name: its name in the arena
+ * @size: bytes of an object, or of an element of an array of them. If it has
+ *        references, a multiple of 8
+ * @nrefs: number of reference fields, 0 to 4096
+ * @refs: their offsets in bytes, ascending, each a multiple of 8; only read
+ *        during the call
+ * @flags: MARENA_TYPE_F_CONSERVATIVE (then @nrefs is ignored), or 0
+ */
+struct marena_type {
+	const char *name;
+	size_t size;
+	uint32_t nrefs;
+	const uint32_t *refs;
+	uint32_t flags;
+};
+
+/**
+ * marena_type() - register a type
+ * @a: a handle
+ * @type: its description
+ *
+ * The same description has the same id in every process. Every handle
+ * registers the types that it allocates: an id that it was merely told is
+ * EINVAL to marena_new().
+ *
+ * Return: the type's id, or -EINVAL the description is malformed, -EEXIST the
+ * name has another layout, -ENOSPC too many types, -EACCES, -ESTALE, -ENOMEM.
+ */
+int marena_type(struct marena *a, const struct marena_type *type);
+
+#define MARENA_TYPE_FIELDS	16
+
+/**
+ * struct marena_fields - the fields that MARENA_TYPE() names
+ * @nr: number of them
+ * @offsets: where they are, in bytes, in any order
+ */
+struct marena_fields {
+	uint32_t nr;
+	uint32_t offsets[MARENA_TYPE_FIELDS];
+};
+
+/**
+ * marena_type_fields() - register a type; what MARENA_TYPE() calls
+ * @a: a handle
+ * @name: the type's name
+ * @size: bytes of an object
+ * @fields: its reference fields, in any order
+ *
+ * Return: as marena_type().
+ */
+int marena_type_fields(struct marena *a, const char *name, size_t size,
+		       const struct marena_fields *fields);
+
+static inline struct marena_fields marena_field_(struct marena_fields fields,
+						 size_t offset)
+{
+	/* A seventeenth field has no macro, so there is always room. */
+	fields.offsets[fields.nr++] = (uint32_t)offset;
+	return fields;
+}
+
+static inline struct marena_fields marena_no_field_(void)
+{
+	struct marena_fields fields = { 0, { 0 } };
+
+	return fields;
+}
+
+static inline int marena_type_of_(struct marena *a, const char *name,
+				  size_t size, struct marena_fields fields)
+{
+	return marena_type_fields(a, name, size, &fields);
+}
+
+/* Adds field f of type T to s. Does not compile if f is not of pointer size. */
+#define MARENA_ADD_(s, T, f)						\
+	marena_field_(s, offsetof(T, f) +				\
+		      0 * sizeof(char[sizeof(((T *)0)->f) ==		\
+				      sizeof(void *) ? 1 : -1]))
+
+/* Adds so many fields of type T to s, one after the other. */
+#define MARENA_ADD_0_(s, T) (s)
+#define MARENA_ADD_1_(s, T, f) MARENA_ADD_(s, T, f)
+#define MARENA_ADD_2_(s, T, f, ...)					\
+	MARENA_ADD_1_(MARENA_ADD_(s, T, f), T, __VA_ARGS__)
+#define MARENA_ADD_3_(s, T, f, ...)					\
+	MARENA_ADD_2_(MARENA_ADD_(s, T, f), T, __VA_ARGS__)
+#define MARENA_ADD_4_(s, T, f, ...)					\
+	MARENA_ADD_3_(MARENA_ADD_(s, T, f), T, __VA_ARGS__)
+#define MARENA_ADD_5_(s, T, f, ...)					\
+	MARENA_ADD_4_(MARENA_ADD_(s, T, f), T, __VA_ARGS__)
+#define MARENA_ADD_6_(s, T, f, ...)					\
+	MARENA_ADD_5_(MARENA_ADD_(s, T, f), T, __VA_ARGS__)
+#define MARENA_ADD_7_(s, T, f, ...)					\
+	MARENA_ADD_6_(MARENA_ADD_(s, T, f), T, __VA_ARGS__)
+#define MARENA_ADD_8_(s, T, f, ...)					\
+	MARENA_ADD_7_(MARENA_ADD_(s, T, f), T, __VA_ARGS__)
+#define MARENA_ADD_9_(s, T, f, ...)					\
+	MARENA_ADD_8_(MARENA_ADD_(s, T, f), T, __VA_ARGS__)
+#define MARENA_ADD_10_(s, T, f, ...)					\
+	MARENA_ADD_9_(MARENA_ADD_(s, T, f), T, __VA_ARGS__)
+#define MARENA_ADD_11_(s, T, f, ...)					\
+	MARENA_ADD_10_(MARENA_ADD_(s, T, f), T, __VA_ARGS__)
+#define MARENA_ADD_12_(s, T, f, ...)					\
+	MARENA_ADD_11_(MARENA_ADD_(s, T, f), T, __VA_ARGS__)
+#define MARENA_ADD_13_(s, T, f, ...)					\
+	MARENA_ADD_12_(MARENA_ADD_(s, T, f), T, __VA_ARGS__)
+#define MARENA_ADD_14_(s, T, f, ...)					\
+	MARENA_ADD_13_(MARENA_ADD_(s, T, f), T, __VA_ARGS__)
+#define MARENA_ADD_15_(s, T, f, ...)					\
+	MARENA_ADD_14_(MARENA_ADD_(s, T, f), T, __VA_ARGS__)
+#define MARENA_ADD_16_(s, T, f, ...)					\
+	MARENA_ADD_15_(MARENA_ADD_(s, T, f), T, __VA_ARGS__)
+
+/* The macro for the number of arguments, which are a type and its fields. */
+#define MARENA_PICK_(T, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, \
+		     f13, f14, f15, f16, add, ...) add
+#define MARENA_ADD_ALL_(...)						\
+	(MARENA_PICK_(__VA_ARGS__, MARENA_ADD_16_, MARENA_ADD_15_,	\
+		      MARENA_ADD_14_, MARENA_ADD_13_, MARENA_ADD_12_,	\
+		      MARENA_ADD_11_, MARENA_ADD_10_, MARENA_ADD_9_,	\
+		      MARENA_ADD_8_, MARENA_ADD_7_, MARENA_ADD_6_,	\
+		      MARENA_ADD_5_, MARENA_ADD_4_, MARENA_ADD_3_,	\
+		      MARENA_ADD_2_, MARENA_ADD_1_, MARENA_ADD_0_, 0)	\
+		     (marena_no_field_(), __VA_ARGS__))
+#define MARENA_NAME_(T, ...) (#T)
+#define MARENA_SIZE_(T, ...) sizeof(T)
+
+/**
+ * MARENA_TYPE() - register a C type
+ * @a: a handle
+ * @...: the type, then the names of its 0 to 16 fields that are references,
+ *       in any order: MARENA_TYPE(a, struct node, left, right). An element of
+ *       an array is named as in child[0]
+ *
+ * The type's name in the arena is the C type as it is written.
+ *
+ * Return: as marena_type().
+ */
+#define MARENA_TYPE(a, ...)						\
+	marena_type_of_(a, MARENA_NAME_(__VA_ARGS__, 0),		\
+			MARENA_SIZE_(__VA_ARGS__, 0),			\
+			MARENA_ADD_ALL_(__VA_ARGS__))
+
+/**
+ * marena_new() - make an object
+ * @a: a handle
+ * @type: a type's id, as marena_type() gave it to this handle
+ *
+ * The object is zeroed, on a boundary of 16 bytes, and has reference count 1,
+ * held by the caller, who drops it with marena_put(). Outside a section a
+ * cycle is run before an allocation fails for want of memory; inside one that
+ * is impossible, so an allocation may fail sooner there.
+ *
+ * Return: the object, or NULL. errno: EINVAL no such type; ENOSPC, EDQUOT,
+ * ENOMEM a limit or the memory is used up; EACCES, ESTALE.
+ */
+void *marena_new(struct marena *a, int type);
+
+/**
+ * marena_new_array() - make an array, as one object
+ * @a: a handle
+ * @type: a type's id
+ * @n: number of elements, 1 and more
+ *
+ * Return: as marena_new(); errno is EINVAL also where @n is 0 or @n elements
+ * have more bytes than a size_t can tell.
+ */
+void *marena_new_array(struct marena *a, int type, size_t n);
+
+/**
+ * marena_alloc() - make an object without references in it
+ * @a: a handle
+ * @size: bytes, 1 and more
+ *
+ * Return: as marena_new().
+ */
+void *marena_alloc(struct marena *a, size_t size);
+
+/**
+ * marena_get() - take a reference
+ * @a: a handle
+ * @p: an object. It is held already, or was loaded in the current section
+ *
+ * Return: 0, or -EINVAL @p is not in the arena or not on a boundary of 16
+ * bytes (that an object begins there is not checked), -ESTALE, -ENOSPC,
+ * -ENOMEM.
+ */
+int marena_get(struct marena *a, const void *p);
+
+/**
+ * marena_put() - drop a reference
+ * @a: a handle
+ * @p: an object to which this handle holds a reference; NULL does nothing
+ *
+ * Return: 0, or -EINVAL the handle holds none, or as marena_get().
+ */
+int marena_put(struct marena *a, const void *p);
+
+/**
+ * marena_refs() - references to an object, of this handle
+ * @a: a handle
+ * @p: an object
+ *
+ * Return: their number; 0 with errno set where that is an error: EINVAL where
+ * no object starts at @p, ESTALE. errno is left as it was otherwise.
+ */
+unsigned long marena_refs(struct marena *a, const void *p);
+
+/**
+ * marena_refs_all() - references to an object, of all clients of the arena
+ * @a: a handle
+ * @p: an object
+ *
+ * Return: as marena_refs(). Other threads may be changing it meanwhile.
+ */
+unsigned long marena_refs_all(struct marena *a, const void *p);
+
+/**
+ * marena_enter() - begin a section
+ * @a: a handle
+ *
+ * Sections nest. They are the thread's own, and are meant to be short: the
+ * collector waits for them, and gives the cycle up if it waits in vain.
+ *
+ * Return: 0, or -ESTALE, -ENOSPC, -ENOMEM; then there is no section to leave.
+ */
+int marena_enter(struct marena *a);
+
+/**
+ * marena_leave() - end a section
+ * @a: a handle
+ *
+ * Return: 0, or -EINVAL the thread is not in a section, -ESTALE.
+ */
+int marena_leave(struct marena *a);
+
+/**
+ * marena_set_root() - give an object a name, which keeps it alive
+ * @a: a handle
+ * @name: a name in the arena
+ * @p: an object that the caller holds, which replaces the one that had the
+ *     name; NULL removes the name
+ *
+ * Return: 0, or -EINVAL no object starts at @p, -ENOENT there was no name to
+ * remove, -ENOSPC the arena has too many roots, -EACCES, -ESTALE, -ENOMEM.
+ */
+int marena_set_root(struct marena *a, const char *name, const void *p);
+
+/**
+ * marena_root() - the object of that name
+ * @a: a handle
+ * @name: name of a root
+ *
+ * Return: the object, with a reference taken that the caller drops with
+ * marena_put(); or NULL. errno: ENOENT there is no such root, EINVAL, ESTALE.
+ */
+void *marena_root(struct marena *a, const char *name);
+
+/* marena_collect(): ask for a cycle, do not wait for it. */
+#define MARENA_NOWAIT		(1U << 0)
+
+/**
+ * marena_collect() - run a cycle
+ * @a: a handle
+ * @flags: MARENA_NOWAIT, or 0
+ *
+ * Return: 0 when a cycle that began after the call is over (with MARENA_NOWAIT,
+ * at once); or -EDEADLK the caller is in a section of the arena, -EBUSY a
+ * thread did not leave its section and the cycle was given up, -EINVAL,
+ * -EACCES, -ESTALE.
+ */
+int marena_collect(struct marena *a, unsigned int flags);
+
+/**
+ * struct marena_stats - figures of an arena
+ * @objects_live: objects that the last cycle found live
+ * @bytes_live: bytes of memory that those take, rounded up to size classes
+ * @objects_freed: objects that cycles have freed, in all
+ * @pages_resident: pages of 4 KiB of the heap that have memory now
+ * @pages_charged: pages that count against the limits now
+ * @pages_limit: what @pages_charged may reach
+ * @pages_reclaimed: pages that cycles have given back, in all
+ * @pages_metadata: pages of memory that the tables beside the heap take
+ * @cycles: cycles completed
+ * @cycles_failed: cycles given up because a thread did not leave its section
+ * @rendezvous_retries: rendezvous that were tried again
+ * @pause_last_ns: how long threads were kept out of sections in the last cycle
+ * @pause_max_ns: the longest such time of a completed cycle
+ * @mark_last_ns: time spent marking in the last cycle
+ * @sweep_last_ns: time spent sweeping in the last cycle
+ * @spans: spans that exist now
+ * @leases: spans that are leased now
+ * @clients: clients (handles of all processes) now
+ * @types: types registered, with the built-in ones
+ * @roots: named roots
+ * @mark_overflows: how often the mark stack overflowed in the last cycle
+ *
+ * The structure may grow at its end. Times are in nanoseconds.
+ */
+struct marena_stats {
+	__u64 objects_live;
+	__u64 bytes_live;
+	__u64 objects_freed;
+	__u64 pages_resident;
+	__u64 pages_charged;
+	__u64 pages_limit;
+	__u64 pages_reclaimed;
+	__u64 pages_metadata;
+	__u64 cycles;
+	__u64 cycles_failed;
+	__u64 rendezvous_retries;
+	__u64 pause_last_ns;
+	__u64 pause_max_ns;
+	__u64 mark_last_ns;
+	__u64 sweep_last_ns;
+	__u64 spans;
+	__u64 leases;
+	__u64 clients;
+	__u64 types;
+	__u64 roots;
+	__u64 mark_overflows;
+};
+
+/**
+ * marena_stats_sized() - figures of an arena; what marena_stats() calls
+ * @a: a handle
+ * @stats: where to put them
+ * @size: bytes of @stats. What the library or the module does not know is 0
+ *
+ * Return: as marena_stats().
+ */
+int marena_stats_sized(struct marena *a, struct marena_stats *stats,
+		       size_t size);
+
+/**
+ * marena_stats() - figures of an arena
+ * @a: a handle
+ * @stats: where to put them
+ *
+ * @objects_live and @bytes_live are exact as of the end of the last cycle.
+ *
+ * Return: 0 or -ESTALE.
+ */
+static inline int marena_stats(struct marena *a, struct marena_stats *stats)
+{
+	return marena_stats_sized(a, stats, sizeof(*stats));
+}
+
+/**
+ * marena_strerror() - an errno in this library's words
+ * @error: an errno, or the negative of one
+ *
+ * Return: a string that is never freed or changed.
+ */
+const char *marena_strerror(int error);
+
+#pragma GCC diagnostic pop
+#pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* _MARENA_H */

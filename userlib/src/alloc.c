@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR MIT
+/*
+ * Allocation: a free slot of a lease becomes an object.
+ *
+ * An object is there when its bit in the alloc map is set, and it is held when
+ * its byte in the reference map is 1. Between the two no rendezvous can come,
+ * since both happen in one section.
+ */
+#include "class.h"
+#include "section.h"
+#include "type.h"
+
+/* Marks the slot of that granule as an object, if it is free. */
+static inline bool slot_take(struct marena *a, size_t granule)
+{
+	uint8_t *byte = &a->alloc_map[granule / 8];
+	uint8_t bit = 1U << granule % 8;
+	uint8_t bits = __atomic_load_n(byte, __ATOMIC_RELAXED);
+
+	if (bits & bit)
+		return false;
+	/* No other thread writes the byte: a span is many whole bytes. */
+	__atomic_store_n(byte, bits | bit, __ATOMIC_RELAXED);
+	__atomic_store_n(&a->refs[granule], 1, __ATOMIC_RELAXED);
+	return true;
+}
+
+/* In a section. NULL where the lease is over or used up. */
+static inline void *lease_take(struct marena *a, const struct marena_thread *t,
+			       struct lease *lease)
+{
+	uintptr_t slot = lease->next;
+	size_t granule;
+
+	if (unlikely(lease->gate != t->gate))
+		return NULL;
+	while (likely(slot < lease->end)) {
+		lease->next = slot + lease->bytes;
+		granule = (slot - a->base) >> MARENA_GRANULE_SHIFT;
+		if (likely(slot_take(a, granule)))
+			return (void *)slot;
+		slot = lease->next;
+	}
+	return NULL;
+}
+
+/* A lease, and a slot of it; NULL in *p where the lease ended in between. */
+static int lease_and_take(struct marena *a, struct marena_thread *t,
+			  const struct lease_request *request,
+			  struct lease *lease, void **p)
+{
+	int err;
+
+	err = marena_lease(a, t, request, lease);
+	if (!err)
+		err = section_enter(a, t);
+	if (err)
+		return err;
+	*p = lease_take(a, t, lease);
+	section_leave(t);
+	return 0;
+}
+
+/*
+ * Leases until one holds at the time it is used. Between the lease and the
+ * section a rendezvous may come and end it, but not time after time: a cycle
+ * takes much longer than this.
+ *
+ * A thread that is in a section of the arena already, through this handle or
+ * another, must not wait for a cycle. Then all of it happens in a section.
+ */
+static void *alloc_leased(struct marena *a, struct marena_thread *t,
+			  const struct lease_request *request,
+			  struct lease *lease)
+{
+	bool inside = marena_thread_inside(a, NULL);
+	void *p = NULL;
+	int err = 0;
+
+	if (inside)
+		err = section_enter(a, t);
+	if (err)
+		return marena_fail(err);
+	while (!err && !p)
+		err = lease_and_take(a, t, request, lease, &p);
+	if (inside)
+		section_leave(t);
+	return err ? marena_fail(err) : p;
+}
+
+static void *alloc_large(struct marena *a, struct marena_thread *t, int type,
+			 uint64_t bytes)
+{
+	struct lease_request request = {
+		.type = type,
+		.class = CLASS_LARGE,
+		.bytes = bytes,
+	};
+	struct lease lease;
+
+	return alloc_leased(a, t, &request, &lease);
+}
+
+/* The thread's lease was over or used up, or there was none. */
+static void *alloc_slow(struct marena *a, struct marena_thread *t, int type,
+			uint32_t class, uint64_t element)
+{
+	struct lease_request request = {
+		.type = type,
+		.class = class,
+		/* The largest request of the class that the type allows. */
+		.bytes = class_bytes(class) / element * element,
+	};
+	struct lease *lease;
+
+	lease = marena_lease_slot(&t->leases, lease_key(type, class), t->gate);
+	if (!lease)
+		return marena_fail(-ENOMEM);
+	return alloc_leased(a, t, &request, lease);
+}
+
+static inline void *alloc_small(struct marena *a, struct marena_thread *t,
+				int type, uint32_t class, uint64_t element)
+{
+	struct lease *lease;
+	void *p = NULL;
+	int err;
+
+	err = section_enter(a, t);
+	if (unlikely(err))
+		return marena_fail(err);
+	lease = lease_find(&t->leases, lease_key(type, class));
+	if (likely(lease->key))
+		p = lease_take(a, t, lease);
+	section_leave(t);
+	return likely(p) ? p : alloc_slow(a, t, type, class, element);
+}
+
+static void *type_unknown(const struct marena *a)
+{
+	return marena_fail(a->readonly ? -EACCES : -EINVAL);
+}
+
+static void *alloc_array(struct marena *a, int type, uint64_t n)
+{
+	struct marena_thread *t = marena_thread(a);
+	const struct marena_type_info *info;
+	uint64_t bytes;
+	uint32_t class;
+
+	if (unlikely(!t))
+		return NULL;
+	info = marena_type_find(a, type);
+	if (unlikely(!info))
+		return type_unknown(a);
+	if (unlikely(!n || __builtin_mul_overflow(info->size, n, &bytes)))
+		return marena_fail(-EINVAL);
+	class = class_of(bytes);
+	if (unlikely(class == CLASS_LARGE))
+		return alloc_large(a, t, type, bytes);
+	return alloc_small(a, t, type, class, info->size);
+}
+
+void *marena_new(struct marena *a, int type)
+{
+	struct marena_thread *t = marena_thread(a);
+	const struct marena_type_info *info;
+
+	if (unlikely(!t))
+		return NULL;
+	info = marena_type_find(a, type);
+	if (unlikely(!info))
+		return type_unknown(a);
+	if (unlikely(info->class == CLASS_LARGE))
+		return alloc_large(a, t, type, info->size);
+	return alloc_small(a, t, type, info->class, info->size);
+}
+
+void *marena_new_array(struct marena *a, int type, size_t n)
+{
+	return alloc_array(a, type, n);
+}
+
+void *marena_alloc(struct marena *a, size_t size)
+{
+	return alloc_array(a, MARENA_TYPE_OPAQUE, size);
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR MIT
+/* Cycles on request. */
+#include "thread.h"
+
+int marena_collect(struct marena *a, unsigned int flags)
+{
+	struct marena_collect collect = { .size = sizeof(collect) };
+
+	if (marena_inherited(a))
+		return -ESTALE;
+	if (flags & ~MARENA_NOWAIT)
+		return -EINVAL;
+	if (marena_thread_inside(a, NULL))
+		return -EDEADLK;
+	if (flags & MARENA_NOWAIT)
+		collect.flags = MARENA_COLLECT_NOWAIT;
+	return marena_ioctl(marena_keep(a)->arena_fd, MARENA_COLLECT, &collect);
+}

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# `make help` lists what there is. What Kbuild reads is in Kbuild; here the
+# parts are put together: module/, userlib/, tools/, examples/, selftests/,
+# bench/, and vm/ which boots a kernel with all of them in it.
+
+SHELL := /bin/bash
+MAKEFLAGS += --no-print-directory
+
+# What was given to this make is passed on by name, to those it is meant for.
+MAKEOVERRIDES =
+
+PREFIX	?= /usr/local
+LIBDIR	?= $(PREFIX)/lib
+DESTDIR	?=
+BUILD	?= build
+INSTALL_MOD_PATH ?= $(DESTDIR)
+
+# Others run elsewhere with them.
+override DESTDIR := $(abspath $(DESTDIR))
+override INSTALL_MOD_PATH := $(abspath $(INSTALL_MOD_PATH))
+
+build := $(abspath $(BUILD))
+export BUILD := $(build)
+
+# ---- the guest's settings, see `make help` ---------------------------------
+
+# A dollar sign in a command stays as it was typed.
+override RUN := $(value RUN)
+export RUN KERNEL SHARE TEXT EXTRA CPUS MEM TIMEOUT PARAMS LOAD APPEND ACCEL V TESTS
+
+DEMO_TEXT ?=
+DEMO_RUN  ?= /usr/lib/marena/examples/demo /mnt/text /mnt/share
+BENCH_RUN ?= /usr/lib/marena/bench/marena-bench
+
+# ---- building --------------------------------------------------------------
+
+# A KDIR that was asked for must work; one that was guessed may be missing.
+asked := $(filter command line environment,$(origin KDIR))
+KDIR  ?= /lib/modules/$(shell uname -r)/build
+kbuild = scripts/build-module $(KDIR)
+
+all: module lib tools
+
+module:
+ifeq ($(wildcard module/main.c),)
+	@echo 'module: there are no sources yet'
+else ifneq ($(asked)$(wildcard $(KDIR)/Makefile),)
+	+@$(kbuild) $(if $(W),W=$(W)) $(if $(C),C=$(C)) $(if $(CF),CF=$(CF)) modules
+else
+	@echo 'module: left out, the running kernel has no headers here;' \
+		'choose a kernel with KDIR=..., or let "make vm" fetch one'
+endif
+
+# into DIRECTORY,TARGET,VARIABLES: runs a part's own Makefile, if it is there
+into = $(if $(wildcard $(1)/Makefile),+@$(MAKE) -C $(1) $(2) \
+	O=$(build)/$(1) PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR=$(DESTDIR) $(3))
+
+lib:
+	@scripts/need --check cc libc
+	$(call into,userlib,all)
+
+tools: lib
+	@scripts/need --check smartcols
+	$(call into,tools,all)
+
+examples: lib
+	$(call into,examples,all)
+
+benchmarks: lib
+	$(call into,bench,all)
+
+# ---- installing ------------------------------------------------------------
+
+rules := tools/70-marena.rules
+uapi  := uapi/linux/marena.h
+
+install: lib tools
+	$(call into,userlib,install)
+	$(call into,tools,install)
+	$(if $(wildcard $(rules)),@install -D -m 644 -t \
+		$(DESTDIR)$(PREFIX)/lib/udev/rules.d $(rules))
+	$(if $(wildcard $(uapi)),@install -D -m 644 -t \
+		$(DESTDIR)$(PREFIX)/include/linux $(uapi))
+	$(if $(DESTDIR),,-@ldconfig 2>/dev/null || true)
+
+# A distribution's headers ask for a signature and lack the key to it.
+unsigned = $(if $(wildcard $(KDIR)/certs/signing_key.*),,CONFIG_MODULE_SIG_ALL=)
+
+modules_install: module
+	+@$(kbuild) INSTALL_MOD_PATH=$(INSTALL_MOD_PATH) $(unsigned) modules_install
+ifeq ($(INSTALL_MOD_PATH),)
+	@PATH=$$PATH:/sbin:/usr/sbin; \
+	depmod "$$(basename "$$(scripts/build-module --only-dir $(KDIR))")"
+endif
+
+# ---- the virtual machine ---------------------------------------------------
+
+# What the guest gets besides busybox: the same that a machine gets by "make
+# install", and the tests, examples and benchmarks, all below build/root.
+stage := $(build)/root
+
+stage:
+	@scripts/need cc libc binutils smartcols
+	@rm -rf $(stage) && mkdir -p $(stage)/usr
+	+@$(MAKE) install DESTDIR=$(stage) PREFIX=/usr LIBDIR=/usr/lib
+	+@$(MAKE) stage-parts DESTDIR=$(stage) PREFIX=/usr LIBDIR=/usr/lib
+
+stage-parts: examples benchmarks
+	$(call into,examples,install,EXAMPLESDIR=/usr/lib/marena/examples)
+	$(call into,bench,install,BENCHDIR=/usr/lib/marena/bench)
+	$(if $(wildcard selftests/*.c selftests/*.sh),\
+	+@$(MAKE) -C selftests install OUTPUT=$(build)/selftests \
+		INSTALL_PATH=$(DESTDIR)/usr/lib/kselftest)
+
+vm:
+	+@vm/run
+
+test:
+	+@vm/test
+
+demo: override RUN := $(value DEMO_RUN)
+demo: SHARE = $(build)/demo
+demo: TEXT = $(or $(DEMO_TEXT),$(build)/demo-text)
+demo:
+	@mkdir -p $(build)/demo
+	$(if $(DEMO_TEXT),,@examples/debian-text $(build)/demo-text)
+	+@vm/run
+	@echo 'demo: what it wrote is in $(BUILD)/demo'
+
+bench: override RUN := $(value BENCH_RUN)
+bench: SHARE = $(build)/bench-results
+bench: TIMEOUT := $(or $(TIMEOUT),3600)
+bench:
+	@mkdir -p $(build)/bench-results
+	+@vm/run
+
+# ---- checking --------------------------------------------------------------
+
+check:
+	+@scripts/check
+
+# ---- the rest --------------------------------------------------------------
+
+clean:
+	rm -rf $(build)/{kernel,root,userlib,tools,examples,bench,selftests,check}
+
+distclean:
+	rm -rf $(build)
+
+define HELP
+Building and installing
+  make [KDIR=DIR]        module, library and tools; KDIR: a kernel's build
+                         directory, else that of the running kernel
+  make module|lib|tools  one of them (module: W=1, C=2 as in the kernel)
+  make install           library, tools, man pages, headers, udev rule
+                         (PREFIX=/usr/local, LIBDIR, DESTDIR)
+  make modules_install   marena.ko (INSTALL_MOD_PATH, else DESTDIR)
+  make clean, distclean  what was built; all of build/
+
+In a virtual machine (fetches what it needs; KERNEL=6.1, 6.12, 6.1-cloud,
+6.12-cloud, several, or all)
+  make vm RUN='command'  boots with the module loaded and runs the command
+                         SHARE=DIR     at /mnt/share, TEXT=DIR at /mnt/text
+                         CPUS=2 MEM=2G TIMEOUT=600 PARAMS='x=1' LOAD=no V=1
+                         EXTRA='DIR..' more files for the guest
+                         APPEND='...'  words for the kernel command line
+                         (make itself can only say 2 for any failure;
+                         RUN=... vm/run ends with the command's status)
+  make test              the tests, on 6.1 and 6.12 (TESTS='name...')
+  make demo              the demonstration (DEMO_TEXT=DIR: what it reads)
+  make bench             the benchmarks
+
+Checking the sources
+  make check             builds with W=1 for 6.1 and 6.12, sparse, checkpatch,
+                         kernel-doc, shellcheck, licence lines
+
+Fetched packages are kept in $$MARENA_CACHE, else ~/.cache/marena.
+endef
+export HELP
+
+help:
+	@echo "$$HELP"
+
+.PHONY: all module lib tools examples benchmarks install modules_install \
+	stage stage-parts vm test demo bench check clean distclean help

@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The end of a client, by each of the ways there are: what it held is gone at
+ * once, and the collector does not wait for it.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "kselftest_harness.h"
+#include "marena_test.h"
+
+/* What the client that is to die has, and how it tells and is told. */
+struct victim {
+	int fd;
+	void *shared;		/* held by the parent as well */
+	int ready[2];
+	int go[2];
+	struct mt_world w;
+	void *own;		/* held by nobody else */
+};
+
+static void die_by_exit(struct victim *v)
+{
+	_exit(0);
+}
+
+static void die_by_exit_in_section(struct victim *v)
+{
+	mt_enter(&v->w.thread);
+	_exit(0);
+}
+
+static void die_by_sigkill(struct victim *v)
+{
+	raise(SIGKILL);
+}
+
+static void die_by_sigkill_in_section(struct victim *v)
+{
+	mt_enter(&v->w.thread);
+	raise(SIGKILL);
+}
+
+static void die_by_sigsegv_in_section(struct victim *v)
+{
+	mt_enter(&v->w.thread);
+	signal(SIGSEGV, SIG_DFL);
+	raise(SIGSEGV);
+}
+
+static void *sit_in_section(void *arg)
+{
+	struct victim *v = arg;
+	struct mt_thread t;
+
+	mt_thread_init(&t, &v->w.client);
+	mt_enter(&t);
+	mt_post(v->ready[1]);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+/* Others of its threads are in sections, asleep, when one of them exits. */
+static void die_with_threads_in_sections(struct victim *v)
+{
+	pthread_t thread;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		mt_assert_eq(pthread_create(&thread, NULL, sit_in_section, v),
+			     0);
+		mt_assert(mt_wait_post(v->ready[0]));
+	}
+	syscall(SYS_exit_group, 0);
+}
+
+static void die_by_exec(struct victim *v)
+{
+	/* Not even files that are left to the new image keep the client. */
+	mt_assert_eq(fcntl(v->w.client.fd, F_SETFD, 0), 0);
+	mt_exec(v->go[0], v->ready[1]);
+}
+
+static void die_by_munmap(struct victim *v)
+{
+	struct mt_client *c = &v->w.client;
+
+	mt_enter(&v->w.thread);
+	mt_assert_eq(munmap(c->map, c->attach.map_size), 0);
+	mt_post(v->ready[1]);
+	mt_wait_post(v->go[0]);
+	_exit(0);
+}
+
+static void die_by_munmap_and_close(struct victim *v)
+{
+	struct mt_client *c = &v->w.client;
+
+	mt_assert_eq(close(c->fd), 0);
+	die_by_munmap(v);
+}
+
+FIXTURE(death)
+{
+	struct mt_world w;
+	int fd;
+};
+
+FIXTURE_VARIANT(death)
+{
+	void (*die)(struct victim *v);
+	bool process_lives;	/* and says when its client has ended */
+};
+
+FIXTURE_VARIANT_ADD(death, exit) {
+	.die = die_by_exit,
+};
+
+FIXTURE_VARIANT_ADD(death, exit_in_section) {
+	.die = die_by_exit_in_section,
+};
+
+FIXTURE_VARIANT_ADD(death, sigkill) {
+	.die = die_by_sigkill,
+};
+
+FIXTURE_VARIANT_ADD(death, sigkill_in_section) {
+	.die = die_by_sigkill_in_section,
+};
+
+FIXTURE_VARIANT_ADD(death, sigsegv_in_section) {
+	.die = die_by_sigsegv_in_section,
+};
+
+FIXTURE_VARIANT_ADD(death, threads_in_sections) {
+	.die = die_with_threads_in_sections,
+};
+
+FIXTURE_VARIANT_ADD(death, exec) {
+	.die = die_by_exec,
+	.process_lives = true,
+};
+
+FIXTURE_VARIANT_ADD(death, munmap) {
+	.die = die_by_munmap,
+	.process_lives = true,
+};
+
+FIXTURE_VARIANT_ADD(death, munmap_and_close) {
+	.die = die_by_munmap_and_close,
+	.process_lives = true,
+};
+
+FIXTURE_SETUP(death)
+{
+	mt_world_init(&self->w, 16 * MIB);
+	self->fd = self->w.arena.fd;
+}
+
+FIXTURE_TEARDOWN(death)
+{
+	mt_world_exit(&self->w);
+}
+
+/* Attaches to the arena and takes all that a client can have. */
+static void take_everything(struct victim *v)
+{
+	struct mt_world *w = &v->w;
+	struct marena_lease lease;
+	unsigned int i;
+
+	mt_arena_map(&w->arena, v->fd, PROT_READ | PROT_WRITE);
+	mt_client_attach(&w->client, &w->arena);
+	mt_thread_init(&w->thread, &w->client);
+	for (i = 0; i < 1000; i++)
+		mt_get(&w->thread, v->shared);
+	for (i = 0; i < 100; i++)
+		v->own = mt_new(&w->thread, MARENA_TYPE_OPAQUE, 64);
+	mt_assert_eq(mt_lease(w->client.fd, MARENA_TYPE_OPAQUE, 4000, &lease),
+		     0);
+}
+
+static void live_and_die(struct victim *v, void (*die)(struct victim *v))
+{
+	close(v->go[1]);
+	take_everything(v);
+	mt_post(v->ready[1]);
+	mt_assert(mt_wait_post(v->go[0]));
+	die(v);
+	_exit(1);
+}
+
+TEST_F(death, leaves_nothing)
+{
+	struct victim v = { .fd = self->fd };
+	struct marena_ioc_stats stats;
+	pid_t pid;
+
+	mt_pipe(v.ready);
+	mt_pipe(v.go);
+	v.shared = mt_new(&self->w.thread, MARENA_TYPE_OPAQUE, 32);
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid)
+		live_and_die(&v, variant->die);
+
+	ASSERT_TRUE(mt_wait_post(v.ready[0]));
+	stats = mt_stats(self->fd);
+	EXPECT_EQ(2, stats.clients);
+	EXPECT_LE(2, stats.leases);
+	EXPECT_EQ(1001, mt_refs_all(self->fd, v.shared));
+	mt_post(v.go[1]);
+	if (!variant->process_lives)
+		mt_wait(pid);
+	else
+		ASSERT_TRUE(mt_wait_post(v.ready[0]));
+
+	stats = mt_stats(self->fd);
+	EXPECT_EQ(1, stats.clients);
+	EXPECT_EQ(1, stats.leases);
+	EXPECT_EQ(1, mt_refs_all(self->fd, v.shared));
+	ASSERT_EQ(0, mt_collect(self->fd));
+	stats = mt_stats(self->fd);
+	EXPECT_EQ(1, stats.objects_live);
+	EXPECT_EQ(32, stats.bytes_live);
+	EXPECT_EQ(100, stats.objects_freed);
+	EXPECT_EQ(0, stats.cycles_failed);
+	if (variant->process_lives) {
+		ASSERT_EQ(0, close(v.go[1]));
+		mt_wait_ok(pid);
+	}
+}
+
+/* ---------------------------------------- threads that do not leave sections */
+
+FIXTURE(section)
+{
+	struct mt_world w;
+	struct victim v;
+	int fd;
+};
+
+FIXTURE_SETUP(section)
+{
+	mt_world_init(&self->w, 16 * MIB);
+	self->fd = self->w.arena.fd;
+	mt_pipe(self->v.ready);
+	mt_pipe(self->v.go);
+	self->v.fd = self->fd;
+	self->v.w.client = self->w.client;
+}
+
+FIXTURE_TEARDOWN(section)
+{
+	mt_world_exit(&self->w);
+}
+
+static void *exit_in_section(void *arg)
+{
+	struct mt_thread t;
+
+	mt_thread_init(&t, arg);
+	mt_enter(&t);
+	return NULL;
+}
+
+/* Its slot is not waited for, and is there for others. */
+TEST_F(section, of_a_thread_that_exited)
+{
+	const __u32 nr_slots = self->w.client.attach.nr_slots;
+	pthread_t thread;
+	__u32 i, slot;
+
+	for (i = 0; i < 20; i++) {
+		ASSERT_EQ(0, pthread_create(&thread, NULL, exit_in_section,
+					    &self->w.client));
+		ASSERT_EQ(0, pthread_join(thread, NULL));
+	}
+	ASSERT_EQ(0, mt_collect(self->fd));
+	EXPECT_EQ(0, mt_stats(self->fd).cycles_failed);
+	for (i = 1; i < nr_slots; i++) {
+		ASSERT_EQ(0, mt_slot_acquire(self->w.client.fd, &slot));
+		ASSERT_EQ(0, self->w.client.slots[slot].section);
+	}
+}
+
+static int try_collect(int fd)
+{
+	struct marena_collect arg = { .size = sizeof(arg) };
+
+	return mt_ioctl(fd, MARENA_COLLECT, &arg);
+}
+
+/* The cycle is given up, nothing is lost, and the next one succeeds. */
+TEST_F(section, of_a_thread_that_stays)
+{
+	struct mt_thread *t = &self->w.thread;
+	struct marena_ioc_stats stats;
+	struct mt_client other;
+	char *object = mt_new(t, MARENA_TYPE_OPAQUE, 32);
+	__u32 gate;
+
+	mt_client_attach(&other, &self->w.arena);
+	ASSERT_EQ(0, mt_put(t, object));
+	gate = mt_enter(t);
+	ASSERT_EQ(-EBUSY, try_collect(self->fd));
+	stats = mt_stats(self->fd);
+	EXPECT_EQ(0, stats.cycles);
+	EXPECT_EQ(1, stats.cycles_failed);
+	EXPECT_LT(0, stats.rendezvous_retries);
+	EXPECT_EQ(1, stats.leases);
+	EXPECT_EQ(0, self->w.client.control->gate & 1);
+	EXPECT_EQ(gate, self->w.client.control->gate);
+	EXPECT_EQ(0, mt_read_signal(object));
+	mt_leave(t);
+	ASSERT_EQ(0, try_collect(self->fd));
+	EXPECT_EQ(0, mt_stats(self->fd).objects_live);
+	EXPECT_EQ(1, mt_stats(self->fd).cycles);
+	mt_client_detach(&other);
+}
+
+static void stop_in_section(void *arg)
+{
+	struct victim *v = arg;
+
+	take_everything(v);
+	mt_enter(&v->w.thread);
+	mt_post(v->ready[1]);
+	raise(SIGSTOP);
+	mt_leave(&v->w.thread);
+	mt_post(v->ready[1]);
+	mt_wait_post(v->go[0]);
+}
+
+static pid_t begin_stopped(struct victim *v)
+{
+	pid_t pid = mt_fork(stop_in_section, v);
+	int status;
+
+	mt_assert(mt_wait_post(v->ready[0]));
+	mt_assert_eq(waitpid(pid, &status, WUNTRACED), pid);
+	mt_assert(WIFSTOPPED(status));
+	return pid;
+}
+
+TEST_F(section, of_a_process_that_is_stopped)
+{
+	pid_t pid;
+
+	self->v.shared = mt_new(&self->w.thread, MARENA_TYPE_OPAQUE, 32);
+	pid = begin_stopped(&self->v);
+	EXPECT_EQ(-EBUSY, try_collect(self->fd));
+	ASSERT_EQ(0, kill(pid, SIGCONT));
+	ASSERT_TRUE(mt_wait_post(self->v.ready[0]));
+	EXPECT_EQ(0, try_collect(self->fd));
+	EXPECT_EQ(101, mt_stats(self->fd).objects_live);
+	ASSERT_EQ(0, close(self->v.go[1]));
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	mt_wait_signal(pid, SIGKILL);
+}
+
+TEST_F(section, of_a_stopped_process_that_is_killed)
+{
+	pid_t pid;
+
+	self->v.shared = mt_new(&self->w.thread, MARENA_TYPE_OPAQUE, 32);
+	pid = begin_stopped(&self->v);
+	EXPECT_EQ(-EBUSY, try_collect(self->fd));
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	mt_wait_signal(pid, SIGKILL);
+	EXPECT_EQ(0, try_collect(self->fd));
+	EXPECT_EQ(1, mt_stats(self->fd).objects_live);
+}
+
+static void collect_until_killed(void *arg)
+{
+	struct victim *v = arg;
+
+	mt_post(v->ready[1]);
+	for (;;)
+		mt_collect(v->fd);
+}
+
+static void wait_until_killed(void *arg)
+{
+	struct victim *v = arg;
+	struct mt_world *w = &v->w;
+
+	mt_arena_map(&w->arena, v->fd, PROT_READ | PROT_WRITE);
+	mt_client_attach(&w->client, &w->arena);
+	mt_thread_init(&w->thread, &w->client);
+	mt_post(v->ready[1]);
+	for (;;)
+		mt_new(&w->thread, MARENA_TYPE_OPAQUE, 64);
+}
+
+/* Who waits, for a cycle or at the gate, can be killed. */
+TEST_F(section, others_that_wait_can_be_killed)
+{
+	void (* const waiter[])(void *arg) = {
+		collect_until_killed, wait_until_killed,
+	};
+	unsigned int i;
+	pid_t pid;
+
+	for (i = 0; i < 10; i++) {
+		mt_enter(&self->w.thread);
+		pid = mt_fork(waiter[i % 2], &self->v);
+		ASSERT_TRUE(mt_wait_post(self->v.ready[0]));
+		usleep(10000);
+		ASSERT_EQ(0, kill(pid, SIGKILL));
+		mt_wait_signal(pid, SIGKILL);
+		mt_leave(&self->w.thread);
+	}
+	EXPECT_EQ(0, mt_collect(self->fd));
+	EXPECT_EQ(0, mt_stats(self->fd).objects_live);
+	EXPECT_EQ(1, mt_stats(self->fd).clients);
+}
+
+TEST_HARNESS_MAIN

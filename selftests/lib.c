@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The library's interface: what each function returns, and each error that it
+ * documents. What holds after fork() is in fork.c.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+#include "marena_test.h"
+
+#include <marena.h>
+
+struct node {
+	struct node *left;
+	__u64 number;
+	struct node *right;
+};
+
+FIXTURE(lib)
+{
+	struct marena *a;
+	int type;
+};
+
+FIXTURE_SETUP(lib)
+{
+	self->a = marena_create(NULL, 16 * MIB, NULL);
+	ASSERT_NE(NULL, self->a);
+	self->type = MARENA_TYPE(self->a, struct node, right, left);
+	ASSERT_LT(0, self->type);
+}
+
+FIXTURE_TEARDOWN(lib)
+{
+	EXPECT_EQ(0, marena_close(self->a));
+}
+
+#define EXPECT_ERRNO(error, call)					\
+do {									\
+	errno = 0;							\
+	EXPECT_EQ(NULL, call);						\
+	EXPECT_EQ(error, errno);					\
+} while (0)
+
+static __u64 live(struct marena *a)
+{
+	struct marena_stats stats;
+
+	mt_assert_eq(marena_collect(a, 0), 0);
+	mt_assert_eq(marena_stats(a, &stats), 0);
+	return stats.objects_live;
+}
+
+/* ------------------------------------------------------------------ handles */
+
+TEST(create_and_open)
+{
+	struct marena_options options = MARENA_OPTIONS_INIT;
+	const char *name = mt_name("lib");
+	struct marena *a, *b;
+	int *number;
+
+	EXPECT_ERRNO(ENOENT, marena_open(name, 0));
+	options.flags = MARENA_PERSIST;
+	options.mem_limit = MIB;
+	a = marena_create(name, 3 * MIB, &options);
+	ASSERT_NE(NULL, a);
+	EXPECT_EQ(4 * MIB, marena_size(a));
+	EXPECT_NE(NULL, marena_base(a));
+	EXPECT_EQ(0, (uintptr_t)marena_base(a) % MT_REGION);
+	EXPECT_ERRNO(EEXIST, marena_create(name, MIB, NULL));
+	number = marena_alloc(a, sizeof(*number));
+	ASSERT_NE(NULL, number);
+	*number = 42;
+	ASSERT_EQ(0, marena_set_root(a, "number", number));
+	ASSERT_EQ(0, marena_close(a));
+
+	b = marena_open(name, 0);
+	ASSERT_NE(NULL, b);
+	number = marena_root(b, "number");
+	ASSERT_NE(NULL, number);
+	EXPECT_EQ(42, *number);
+	EXPECT_EQ(1, marena_refs(b, number));
+	EXPECT_EQ(0, marena_unlink(name));
+	EXPECT_EQ(-ENOENT, marena_unlink(name));
+	ASSERT_EQ(0, marena_close(b));
+	EXPECT_EQ(0, marena_close(NULL));
+}
+
+TEST(create_errors)
+{
+	struct marena_options options = MARENA_OPTIONS_INIT;
+	struct {
+		struct marena_options options;
+		char more[16];
+	} larger = { .options = MARENA_OPTIONS_INIT };
+
+	EXPECT_ERRNO(EINVAL, marena_create(NULL, 0, NULL));
+	EXPECT_ERRNO(EINVAL, marena_create(NULL, 2 * TIB, NULL));
+	EXPECT_ERRNO(EINVAL, marena_create("a/b", MIB, NULL));
+	EXPECT_ERRNO(EINVAL, marena_open("a/b", 0));
+	EXPECT_ERRNO(EINVAL, marena_open("", 0));
+	EXPECT_ERRNO(EINVAL, marena_open("name", ~0U));
+	EXPECT_EQ(-EINVAL, marena_unlink("a/b"));
+
+	options.flags = MARENA_PERSIST;
+	EXPECT_ERRNO(EINVAL, marena_create(NULL, MIB, &options));
+	options.flags = 1U << 31;
+	EXPECT_ERRNO(EINVAL, marena_create(NULL, MIB, &options));
+	options.flags = 0;
+	options.reserved = 1;
+	EXPECT_ERRNO(EINVAL, marena_create(NULL, MIB, &options));
+	options.reserved = 0;
+	options.size = 1;
+	EXPECT_ERRNO(EINVAL, marena_create(NULL, MIB, &options));
+
+	larger.options.size = sizeof(larger);
+	larger.more[15] = 1;
+	EXPECT_ERRNO(E2BIG, marena_create(NULL, MIB, &larger.options));
+	larger.more[15] = 0;
+	EXPECT_NE(NULL, marena_create(NULL, MIB, &larger.options));
+}
+
+TEST_F(lib, from_fd)
+{
+	int fd = dup(marena_fd(self->a));
+	struct marena *b;
+	void *object;
+
+	ASSERT_GE(fd, 0);
+	b = marena_from_fd(fd);
+	ASSERT_NE(NULL, b);
+	ASSERT_EQ(0, close(fd));
+	EXPECT_EQ(marena_base(self->a), marena_base(b));
+	object = marena_alloc(b, 100);
+	ASSERT_NE(NULL, object);
+	EXPECT_EQ(0, marena_refs(self->a, object));
+	EXPECT_EQ(1, marena_refs_all(self->a, object));
+	ASSERT_EQ(0, marena_get(self->a, object));
+	EXPECT_EQ(2, marena_refs_all(b, object));
+	/* What a handle counted goes with it; the memory stays mapped. */
+	ASSERT_EQ(0, marena_close(b));
+	EXPECT_EQ(1, marena_refs_all(self->a, object));
+	EXPECT_EQ(1, live(self->a));
+	EXPECT_EQ(0, *(char *)object);
+
+	EXPECT_ERRNO(EBADF, marena_from_fd(-1));
+	EXPECT_ERRNO(ENOTTY, marena_from_fd(STDERR_FILENO));
+	EXPECT_ERRNO(ENOTTY, marena_from_fd(mt_dev()));
+}
+
+TEST(read_only_handle)
+{
+	const char *name = mt_name("lib");
+	struct marena *a = marena_create(name, MIB, NULL);
+	struct marena *ro;
+	char *object;
+
+	ASSERT_NE(NULL, a);
+	object = marena_alloc(a, 16);
+	ASSERT_NE(NULL, object);
+	ASSERT_EQ(0, marena_set_root(a, "root", object));
+	/* Where it is mapped for writing it stays so, the rights differ. */
+	ro = marena_open(name, MARENA_RDONLY);
+	ASSERT_NE(NULL, ro);
+	EXPECT_EQ(object, marena_root(ro, "root"));
+	EXPECT_EQ(1, marena_refs(ro, object));
+	EXPECT_ERRNO(EACCES, marena_alloc(ro, 16));
+	EXPECT_EQ(-EACCES, marena_set_root(ro, "root", NULL));
+	EXPECT_EQ(-EACCES, marena_collect(ro, 0));
+	EXPECT_EQ(-EACCES, MARENA_TYPE(ro, struct node, left));
+	EXPECT_EQ(0, marena_put(ro, object));
+	ASSERT_EQ(0, marena_close(ro));
+	EXPECT_EQ(0, marena_close(a));
+}
+
+static void read_only_process(void *name)
+{
+	struct marena *ro = marena_open(name, MARENA_RDONLY);
+	char *object;
+
+	mt_assert(ro);
+	object = marena_root(ro, "root");
+	mt_assert(object);
+	mt_assert_eq(*object, 7);
+	mt_assert_eq(mt_write_signal(object), SIGSEGV);
+	errno = 0;
+	mt_assert(!marena_open(name, 0));
+	mt_assert_eq(errno, EADDRINUSE);
+	mt_assert_eq(marena_close(ro), 0);
+	mt_assert(marena_open(name, 0));
+}
+
+TEST(read_only_process_cannot_write)
+{
+	const char *name = mt_name("lib");
+	struct marena *a = marena_create(name, MIB, NULL);
+	char *object;
+
+	ASSERT_NE(NULL, a);
+	object = marena_alloc(a, 16);
+	ASSERT_NE(NULL, object);
+	*object = 7;
+	ASSERT_EQ(0, marena_set_root(a, "root", object));
+	mt_run(read_only_process, (void *)name);
+	EXPECT_EQ(7, *object);
+	EXPECT_EQ(0, marena_close(a));
+}
+
+/* -------------------------------------------------------------- types, objects */
+
+TEST_F(lib, types)
+{
+	static const __u32 refs[] = { 0, 16 };
+	struct marena_type type = {
+		.name = "struct node",
+		.size = sizeof(struct node),
+		.nrefs = 2,
+		.refs = refs,
+	};
+
+	/* The macro sorts its fields, so this is the same type. */
+	EXPECT_EQ(self->type, marena_type(self->a, &type));
+	EXPECT_EQ(self->type, MARENA_TYPE(self->a, struct node, left, right));
+	EXPECT_EQ(-EEXIST, MARENA_TYPE(self->a, struct node, left));
+	type.name = "other";
+	EXPECT_LT(self->type, marena_type(self->a, &type));
+	type.size = 20;
+	EXPECT_EQ(-EINVAL, marena_type(self->a, &type));
+	type.size = 0;
+	EXPECT_EQ(-EINVAL, marena_type(self->a, &type));
+	type.size = 24;
+	type.name = "";
+	EXPECT_EQ(-EINVAL, marena_type(self->a, &type));
+	type.name = "a name that has more than the sixty-three bytes that a name may have";
+	EXPECT_EQ(-EINVAL, marena_type(self->a, &type));
+}
+
+TEST_F(lib, objects)
+{
+	struct node *node = marena_new(self->a, self->type);
+	struct node *array = marena_new_array(self->a, self->type, 1000);
+	char *bytes = marena_alloc(self->a, 100000);
+	unsigned int i;
+
+	ASSERT_NE(NULL, node);
+	ASSERT_NE(NULL, array);
+	ASSERT_NE(NULL, bytes);
+	EXPECT_EQ(0, (uintptr_t)node % 16);
+	EXPECT_EQ(0, (uintptr_t)array % 16);
+	EXPECT_EQ(1, marena_refs(self->a, node));
+	EXPECT_EQ(1, marena_refs(self->a, array));
+	EXPECT_EQ(1, marena_refs(self->a, bytes));
+	EXPECT_EQ(NULL, node->left);
+	for (i = 0; i < 1000; i++)
+		ASSERT_TRUE(!array[i].left && !array[i].number &&
+			    !array[i].right);
+	for (i = 0; i < 100000; i++)
+		ASSERT_EQ(0, bytes[i]);
+	array[999].right = node;
+	ASSERT_EQ(0, marena_put(self->a, node));
+	EXPECT_EQ(3, live(self->a));
+
+	EXPECT_ERRNO(EINVAL, marena_new(self->a, self->type + 1));
+	EXPECT_ERRNO(EINVAL, marena_new(self->a, -1));
+	EXPECT_ERRNO(EINVAL, marena_new_array(self->a, self->type, 0));
+	EXPECT_ERRNO(EINVAL, marena_new_array(self->a, self->type, SIZE_MAX / 8));
+	EXPECT_ERRNO(EINVAL, marena_alloc(self->a, 0));
+	EXPECT_ERRNO(ENOSPC, marena_alloc(self->a, 17 * MIB));
+	EXPECT_EQ(3, live(self->a));
+}
+
+/* ------------------------------------------------------------------ references */
+
+TEST_F(lib, references)
+{
+	const unsigned int nr = 100000;
+	char *object = marena_alloc(self->a, 64);
+	void *outside = malloc(16);	/* on a boundary of 16 bytes */
+	unsigned int i;
+
+	ASSERT_NE(NULL, object);
+	ASSERT_NE(NULL, outside);
+	for (i = 1; i < nr; i++)
+		ASSERT_EQ(0, marena_get(self->a, object));
+	EXPECT_EQ(nr, marena_refs(self->a, object));
+	EXPECT_EQ(nr, marena_refs_all(self->a, object));
+	EXPECT_EQ(1, live(self->a));
+	for (i = 1; i < nr; i++)
+		ASSERT_EQ(0, marena_put(self->a, object));
+	EXPECT_EQ(1, marena_refs(self->a, object));
+
+	EXPECT_EQ(-EINVAL, marena_get(self->a, object + 1));
+	EXPECT_EQ(-EINVAL, marena_put(self->a, object + 8));
+	EXPECT_EQ(-EINVAL, marena_get(self->a, outside));
+	EXPECT_EQ(-EINVAL, marena_put(self->a, outside));
+	EXPECT_EQ(-EINVAL, marena_get(self->a, NULL));
+	EXPECT_EQ(0, marena_put(self->a, NULL));
+	errno = 0;
+	EXPECT_EQ(0, marena_refs(self->a, object + 16));
+	EXPECT_EQ(EINVAL, errno);
+
+	ASSERT_EQ(0, marena_put(self->a, object));
+	errno = 0;
+	EXPECT_EQ(0, marena_refs(self->a, object));
+	EXPECT_EQ(0, errno);
+	EXPECT_EQ(-EINVAL, marena_put(self->a, object));
+	EXPECT_EQ(0, live(self->a));
+	free(outside);
+}
+
+TEST_F(lib, roots)
+{
+	char *object = marena_alloc(self->a, 64);
+
+	ASSERT_NE(NULL, object);
+	EXPECT_ERRNO(ENOENT, marena_root(self->a, "root"));
+	EXPECT_EQ(-ENOENT, marena_set_root(self->a, "root", NULL));
+	EXPECT_EQ(-EINVAL, marena_set_root(self->a, "root", object + 16));
+	EXPECT_EQ(-EINVAL, marena_set_root(self->a, "", object));
+	EXPECT_ERRNO(EINVAL, marena_root(self->a, ""));
+	ASSERT_EQ(0, marena_set_root(self->a, "root", object));
+	EXPECT_EQ(object, marena_root(self->a, "root"));
+	EXPECT_EQ(2, marena_refs(self->a, object));
+	ASSERT_EQ(0, marena_put(self->a, object));
+	ASSERT_EQ(0, marena_put(self->a, object));
+	EXPECT_EQ(1, live(self->a));
+	ASSERT_EQ(0, marena_set_root(self->a, "root", NULL));
+	EXPECT_EQ(0, live(self->a));
+}
+
+/* -------------------------------------------------------------------- sections */
+
+static int raw_collect(int fd)
+{
+	struct marena_collect arg = { .size = sizeof(arg) };
+
+	return mt_ioctl(fd, MARENA_COLLECT, &arg);
+}
+
+TEST_F(lib, sections_nest)
+{
+	int fd = marena_fd(self->a);
+
+	EXPECT_EQ(-EINVAL, marena_leave(self->a));
+	ASSERT_EQ(0, marena_enter(self->a));
+	ASSERT_EQ(0, marena_enter(self->a));
+	EXPECT_EQ(-EDEADLK, marena_collect(self->a, 0));
+	EXPECT_EQ(0, marena_collect(self->a, MARENA_NOWAIT));
+	ASSERT_EQ(0, marena_leave(self->a));
+	EXPECT_EQ(-EBUSY, raw_collect(fd));
+	ASSERT_EQ(0, marena_leave(self->a));
+	EXPECT_EQ(0, raw_collect(fd));
+	EXPECT_EQ(-EINVAL, marena_leave(self->a));
+	EXPECT_EQ(-EINVAL, marena_collect(self->a, ~0U));
+}
+
+/* In a section an allocation cannot wait for a cycle; outside it does. */
+TEST_F(lib, allocation_in_a_section)
+{
+	void *object;
+
+	ASSERT_EQ(0, marena_enter(self->a));
+	while ((object = marena_alloc(self->a, 100000)))
+		ASSERT_EQ(0, marena_put(self->a, object));
+	EXPECT_EQ(ENOSPC, errno);
+	ASSERT_EQ(0, marena_leave(self->a));
+	EXPECT_NE(NULL, marena_alloc(self->a, 100000));
+}
+
+/* --------------------------------------------------------------------- threads */
+
+static void *use_once(void *arg)
+{
+	FIXTURE_DATA(lib) * self = arg;
+	struct node *node = marena_new(self->a, self->type);
+
+	mt_assert(node);
+	mt_assert_eq(marena_put(self->a, node), 0);
+	return NULL;
+}
+
+/* More threads than there are slots, one after the other. */
+TEST_F(lib, threads_come_and_go)
+{
+	struct marena_stats stats;
+	pthread_t thread;
+	unsigned int i;
+
+	for (i = 0; i < 3000; i++) {
+		ASSERT_EQ(0, pthread_create(&thread, NULL, use_once, self));
+		ASSERT_EQ(0, pthread_join(thread, NULL));
+	}
+	EXPECT_EQ(0, live(self->a));
+	ASSERT_EQ(0, marena_stats(self->a, &stats));
+	EXPECT_EQ(0, stats.pages_charged);
+	EXPECT_EQ(0, stats.leases);
+}
+
+static void *share(void *arg)
+{
+	FIXTURE_DATA(lib) * self = arg;
+	struct node *node;
+	unsigned int i;
+
+	for (i = 0; i < 20000; i++) {
+		node = marena_root(self->a, "shared");
+		mt_assert(node);
+		mt_assert_eq(node->number, 1);
+		mt_assert_eq(marena_get(self->a, node), 0);
+		mt_assert_eq(marena_put(self->a, node), 0);
+		mt_assert_eq(marena_put(self->a, node), 0);
+		use_once(self);
+	}
+	return NULL;
+}
+
+/* References that threads of one handle count to one object: none is lost. */
+TEST_F(lib, threads_share_an_object)
+{
+	struct node *node = marena_new(self->a, self->type);
+	pthread_t thread[4];
+	unsigned int i;
+
+	ASSERT_NE(NULL, node);
+	node->number = 1;
+	ASSERT_EQ(0, marena_set_root(self->a, "shared", node));
+	/* So many that the byte overflows now and then. */
+	for (i = 0; i < 253; i++)
+		ASSERT_EQ(0, marena_get(self->a, node));
+	for (i = 0; i < ARRAY_SIZE(thread); i++)
+		ASSERT_EQ(0, pthread_create(&thread[i], NULL, share, self));
+	for (i = 0; i < ARRAY_SIZE(thread); i++)
+		ASSERT_EQ(0, pthread_join(thread[i], NULL));
+	EXPECT_EQ(254, marena_refs(self->a, node));
+	EXPECT_EQ(1, live(self->a));
+}
+
+TEST(errors_have_words)
+{
+	static const int errors[] = {
+		EINVAL, ENOENT, EEXIST, EACCES, ENOSPC, EDQUOT, ENOMEM, ESTALE,
+		EBUSY, EDEADLK, EADDRINUSE, ENODEV, E2BIG, EMFILE, 9999,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(errors); i++) {
+		const char *text = marena_strerror(errors[i]);
+
+		ASSERT_NE(NULL, text);
+		EXPECT_LT(0, strlen(text));
+		EXPECT_STREQ(text, marena_strerror(-errors[i]));
+	}
+}
+
+TEST_HARNESS_MAIN

@@ -159,7 +159,8 @@ Building and installing
   make clean, distclean  what was built; all of build/
 
 In a virtual machine (fetches what it needs; KERNEL=6.1, 6.12, 6.1-cloud,
-6.12-cloud, several, or all)
+6.12-cloud, several, or all; KERNEL=debug or uml builds one that detects what
+these forgive, once, for a quarter of an hour)
   make vm RUN='command'  boots with the module loaded and runs the command
                          SHARE=DIR     at /mnt/share, TEXT=DIR at /mnt/text
                          CPUS=2 MEM=2G TIMEOUT=600 PARAMS='x=1' LOAD=no V=1

@@ -100,7 +100,7 @@ static int marena_arena_charge_user(struct marena_arena *arena)
 {
 	int err;
 
-	arena->user = marena_user_get(current_fsuid());
+	arena->user = marena_user_get();
 	if (!arena->user)
 		return -ENOMEM;
 	err = marena_user_charge(arena->user, MARENA_USER_ARENAS, 1);

@@ -30,9 +30,9 @@ static void marena_client_free(struct kref *kref)
 	struct marena_client *client =
 		container_of(kref, struct marena_client, kref);
 
+	/* If it attached and ended within one pass of marking. */
+	marena_refs_drop(client);
 	marena_slots_free(client);
-	xa_destroy(&client->spills);
-	xa_destroy(&client->pages);
 	if (client->control)
 		free_page((unsigned long)client->control);
 	mmdrop(client->mm);
@@ -44,6 +44,19 @@ void marena_client_put(struct marena_client *client)
 	kref_put(&client->kref, marena_client_free);
 }
 
+/* How many clients of the arena belong to this address space? */
+static unsigned int marena_clients_of_mm(struct marena_arena *arena,
+					 struct mm_struct *mm)
+{
+	struct marena_client *client;
+	unsigned int n = 0;
+
+	lockdep_assert_held(&arena->client_lock);
+	list_for_each_entry(client, &arena->clients, link)
+		n += client->mm == mm;
+	return n;
+}
+
 /* Become one of the arena's clients, with the gate as it is. */
 static int marena_client_enlist(struct marena_client *client)
 {
@@ -51,7 +64,9 @@ static int marena_client_enlist(struct marena_client *client)
 	int err = -ENOSPC;
 
 	spin_lock(&arena->client_lock);
-	if (arena->nr_clients < MARENA_MAX_CLIENTS) {
+	if (arena->nr_clients < MARENA_MAX_CLIENTS &&
+	    marena_clients_of_mm(arena, client->mm) <
+	    MARENA_MAX_PROCESS_CLIENTS) {
 		WRITE_ONCE(client->control->gate, arena->gate);
 		list_add_tail(&client->link, &arena->clients);
 		arena->nr_clients++;
@@ -92,9 +107,24 @@ void marena_client_end(struct marena_client *client)
 	ends = marena_client_delist(client);
 	if (ends)
 		marena_leases_drop(client);
+	client->orphaned |= ends && arena->marking;
 	mutex_unlock(&arena->lock);
-	if (ends)
+	if (!ends)
+		return;
+	if (client->orphaned)
+		marena_refs_detach(client);
+	else
 		marena_refs_drop(client);
+}
+
+/* Marking is over: drop what clients held that ended meanwhile. */
+void marena_clients_drop_orphans(struct list_head *clients)
+{
+	struct marena_client *client;
+
+	list_for_each_entry(client, clients, cycle_link)
+		if (client->orphaned)
+			marena_refs_drop(client);
 }
 
 /* List the clients, with a reference to each, to look at without the lock. */

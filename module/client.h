@@ -18,7 +18,9 @@ struct pid;
 #define MARENA_SLOTS_PAGE	1
 #define MARENA_REFS_PAGE	(MARENA_SLOTS_PAGE + MARENA_SLOT_PAGES)
 
+/* Clients of an arena; and those of them that belong to one process. */
 #define MARENA_MAX_CLIENTS	4096
+#define MARENA_MAX_PROCESS_CLIENTS 64
 
 /**
  * struct marena_slot_page - a page of thread slots
@@ -37,9 +39,11 @@ struct marena_slot_page {
  * (@kref), so that a client may end, and its inode go, while it looks.
  *
  * A client ends (marena_client_end) when its mapping goes or its file is
- * released: its leases and references are gone then. What the collector may
- * still look at without a lock, the control page and the slots, is freed with
- * the last reference.
+ * released: its leases and references are gone then. If that is in the middle
+ * of marking, its references count until the end of it: an object that it held
+ * may just have been stored where the marker has been already. What the
+ * collector may still look at without a lock, the control page and the slots,
+ * is freed with the last reference.
  *
  * @kref: one of the inode, others of the collector
  * @arena: which arena (invariant); a reference to its inode is held
@@ -49,6 +53,8 @@ struct marena_slot_page {
  * @link: in arena->clients (arena->client_lock)
  * @cycle_link: in the collector's list of the clients of a cycle
  * @ended: written under arena->lock and arena->client_lock
+ * @orphaned: it ended while marking: the collector drops its references
+ *            (arena->lock)
  * @leases: spans that are leased (arena->lock)
  * @control: the control page (invariant); @control->gate is written under
  *           arena->client_lock
@@ -71,6 +77,7 @@ struct marena_client {
 	struct list_head link;
 	struct list_head cycle_link;
 	bool ended;
+	bool orphaned;
 	struct list_head leases;
 
 	struct marena_control *control;
@@ -97,6 +104,7 @@ void marena_client_put(struct marena_client *client);
 void marena_clients_hold(struct marena_arena *arena,
 			 struct list_head *clients);
 void marena_clients_release(struct list_head *clients);
+void marena_clients_drop_orphans(struct list_head *clients);
 struct marena_client *marena_client_of(struct file *file);
 
 static inline u64 marena_client_map_size(const struct marena_arena *arena)

@@ -44,13 +44,12 @@ static int marena_heap_page_make(struct marena_region *region, unsigned int i)
 	spin_lock(&region->lock);
 	if (region->refs[i] && !region->pages[i]) {
 		WRITE_ONCE(region->pages[i], page);
+		atomic64_inc(&arena->resident);
 		page = NULL;
 	}
 	spin_unlock(&region->lock);
 	if (page)
 		marena_mapped_page_free(page);
-	else
-		atomic64_inc(&arena->resident);
 	return 0;
 }
 

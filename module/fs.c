@@ -53,8 +53,6 @@ static int marena_init_fs_context(struct fs_context *fc)
 
 	if (!ctx)
 		return -ENOMEM;
-	/* The mount is everybody's, whoever needs it first. */
-	fc->global = true;
 	ctx->ops = &marena_super_ops;
 	return 0;
 }

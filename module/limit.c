@@ -7,11 +7,14 @@
  * its entries; nothing is taken inside it.
  */
 #include <linux/atomic.h>
+#include <linux/cred.h>
 #include <linux/hashtable.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/uidgid.h>
+#include <linux/user_namespace.h>
 
 #include "limit.h"
 
@@ -25,10 +28,10 @@ module_param(user_max_arenas, ulong, 0644);
 MODULE_PARM_DESC(user_max_arenas,
 		 "Arenas that a user may have; 0: no limit (default: 1024)");
 
-static unsigned long user_max_space = 16UL << 40;
+static unsigned long user_max_space = 4UL << 40;
 module_param(user_max_space, ulong, 0644);
 MODULE_PARM_DESC(user_max_space,
-		 "Bytes of address space that the arenas of a user may take; 0: no limit (default: 16 TiB)");
+		 "Bytes of address space that the arenas of a user may take; 0: no limit (default: 4 TiB)");
 
 /**
  * struct marena_user - one user's account
@@ -73,8 +76,26 @@ static struct marena_user *marena_user_find(kuid_t uid)
 	return NULL;
 }
 
-struct marena_user *marena_user_get(kuid_t uid)
+/*
+ * Who answers for what the current task does: its user, or, inside a user
+ * namespace, the user who made the outermost one, as its inhabitants may have
+ * as many users as they please.
+ */
+static kuid_t marena_answerable_uid(void)
 {
+	struct user_namespace *ns = current_user_ns();
+
+	if (ns == &init_user_ns)
+		return current_fsuid();
+	while (ns->parent != &init_user_ns)
+		ns = ns->parent;
+	return ns->owner;
+}
+
+/* The account that the current task's arenas are charged to; NULL: no memory */
+struct marena_user *marena_user_get(void)
+{
+	kuid_t uid = marena_answerable_uid();
 	struct marena_user *user, *fresh;
 
 	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);

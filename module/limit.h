@@ -3,7 +3,6 @@
 #define MARENA_LIMIT_H
 
 #include <linux/types.h>
-#include <linux/uidgid.h>
 
 /* What limits of a user are counted in. */
 enum marena_resource {
@@ -15,7 +14,7 @@ enum marena_resource {
 
 struct marena_user;
 
-struct marena_user *marena_user_get(kuid_t uid);
+struct marena_user *marena_user_get(void);
 void marena_user_put(struct marena_user *user);
 int marena_user_charge(struct marena_user *user, enum marena_resource res,
 		       u64 n);

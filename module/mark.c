@@ -88,6 +88,7 @@ struct marena_marker {
 };
 
 static_assert(sizeof(struct marena_mark_block) == PAGE_SIZE);
+static_assert(MARENA_CHUNK == MARENA_PAGE_SIZE);
 static_assert(MARENA_MAX_ARENA_SIZE / MARENA_GRANULE ==
 	      1UL << MARENA_ENTRY_GRANULE_BITS);
 static_assert(MARENA_MAX_ARENA_SIZE / MARENA_CHUNK <=
@@ -285,6 +286,16 @@ static void marena_scan_conservative(struct marena_marker *marker, u64 start,
 		marena_scan_word(marker, start + from);
 }
 
+/* Let others run now and then, and see whether the arena goes. */
+static void marena_mark_breathe(struct marena_marker *marker)
+{
+	if (++marker->slice < MARENA_MARK_SLICE)
+		return;
+	marker->slice = 0;
+	cond_resched();
+	marker->stopped = kthread_should_stop();
+}
+
 /* Which of the type's references is the first at @at or above, in an element */
 static u32 marena_first_ref(const struct marena_type *type, u64 at)
 {
@@ -335,6 +346,27 @@ static u64 marena_next_ref(const struct marena_type *type, u64 from)
 }
 
 /*
+ * A large object may have pages that were never touched: from which of its
+ * chunks on, which are its pages, is there memory? The number of chunks: none.
+ */
+static u64 marena_next_resident(struct marena_marker *marker,
+				const struct marena_span *span, u64 chunk)
+{
+	u64 first = span->offset >> MARENA_PAGE_SHIFT;
+
+	for (; chunk < span->nr_pages && !marker->stopped; chunk++) {
+		struct marena_region *region =
+			marena_region_of_page(marker->arena, first + chunk);
+
+		if (READ_ONCE(region->pages[(first + chunk) %
+					    MARENA_REGION_PAGES]))
+			break;
+		marena_mark_breathe(marker);
+	}
+	return chunk;
+}
+
+/*
  * Scan one chunk of the object. What is left of it is pushed first, so that
  * what the chunk refers to is scanned before the next chunk adds to it.
  */
@@ -342,10 +374,14 @@ static void marena_scan_chunk(struct marena_marker *marker, u64 start,
 			      u64 chunk)
 {
 	const struct marena_span *span = marena_span_at(marker->arena, start);
-	u64 from = chunk * MARENA_CHUNK;
-	u64 to = min_t(u64, from + MARENA_CHUNK, span->slot_size);
-	u64 next;
+	u64 from, to, next;
 
+	if (!span->class)
+		chunk = marena_next_resident(marker, span, chunk);
+	from = chunk * MARENA_CHUNK;
+	if (from >= span->slot_size)
+		return;
+	to = min_t(u64, from + MARENA_CHUNK, span->slot_size);
 	if (to < span->slot_size) {
 		next = marena_next_ref(span->type, to);
 		if (next < span->slot_size)
@@ -355,15 +391,6 @@ static void marena_scan_chunk(struct marena_marker *marker, u64 start,
 		marena_scan_conservative(marker, start, from, to);
 	else
 		marena_scan_typed(marker, span->type, start, from, to);
-}
-
-static void marena_mark_breathe(struct marena_marker *marker)
-{
-	if (++marker->slice < MARENA_MARK_SLICE)
-		return;
-	marker->slice = 0;
-	cond_resched();
-	marker->stopped = kthread_should_stop();
 }
 
 /* Returns false if marking is to stop: the arena goes. */

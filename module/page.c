@@ -14,6 +14,7 @@
  * zero; so once the count is zero, its memory is the caller's to take.
  */
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -195,6 +196,22 @@ u64 marena_pages_set_refs(struct marena_arena *arena, u64 page, u64 nr,
 	return reclaimed;
 }
 
+/* Does any of @nr pages have a reference count above zero? */
+bool marena_pages_referenced(struct marena_arena *arena, u64 page, u64 nr)
+{
+	struct marena_run run;
+	u64 done;
+
+	lockdep_assert_held(&arena->lock);
+	for (done = 0; done < nr; done += run.nr) {
+		run = marena_run(arena, page + done, nr - done);
+		if (marena_run_unreferenced(run) < run.nr)
+			return true;
+		cond_resched();
+	}
+	return false;
+}
+
 /* Zero @len bytes of heap at @offset, where there is memory. */
 void marena_pages_zero(struct marena_arena *arena, u64 offset, u64 len)
 {
@@ -239,9 +256,11 @@ static unsigned int marena_pages_gather(struct marena_arena *arena, u64 *first,
 					struct marena_page_info *info,
 					unsigned int room)
 {
-	struct marena_region *region = marena_region_of_page(arena, *first);
+	struct marena_region *region;
 	unsigned int n = 0, i;
 
+	*first = array_index_nospec(*first, marena_nr_pages(arena));
+	region = marena_region_of_page(arena, *first);
 	for (i = *first % MARENA_REGION_PAGES;
 	     region && i < MARENA_REGION_PAGES && n < room; i++) {
 		if (region->spans[i])

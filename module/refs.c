@@ -23,7 +23,7 @@
 #define MARENA_REFS_HEAP_PAGES	MARENA_GRANULE
 
 /* Spills that a client may have: each stands for 128 references. */
-#define MARENA_MAX_SPILLS	BIT(20)
+#define MARENA_MAX_SPILLS	BIT(16)
 
 /* The page was zero when it was last scanned; and the time before. */
 #define MARENA_REFS_ZERO	XA_MARK_0
@@ -187,8 +187,10 @@ void marena_spills_visit(struct marena_client *client,
 	void *entry;
 
 	mutex_lock(&client->spill_lock);
-	xa_for_each(&client->spills, granule, entry)
+	xa_for_each(&client->spills, granule, entry) {
 		visit(ctx, (u64)granule << MARENA_GRANULE_SHIFT);
+		cond_resched();
+	}
 	mutex_unlock(&client->spill_lock);
 }
 
@@ -237,11 +239,31 @@ void marena_refs_trim(struct marena_client *client)
 	}
 }
 
+/*
+ * The client has ended, and its map is mapped no more, but the collector goes
+ * on looking at it: part it from the inode, which may go.
+ */
+void marena_refs_detach(struct marena_client *client)
+{
+	unsigned long index = 0;
+	struct page *page;
+
+	while ((page = marena_refs_page_next(client, &index, XA_PRESENT))) {
+		lock_page(page);
+		page->mapping = NULL;
+		unlock_page(page);
+		put_page(page);
+		index++;
+		cond_resched();
+	}
+}
+
 /* The client has ended, and its map is mapped no more: drop all it holds. */
 void marena_refs_drop(struct marena_client *client)
 {
 	unsigned long index = 0;
 	struct page *page;
+	void *entry;
 
 	while ((page = marena_refs_page_next(client, &index, XA_PRESENT))) {
 		lock_page(page);
@@ -253,7 +275,10 @@ void marena_refs_drop(struct marena_client *client)
 		cond_resched();
 	}
 	mutex_lock(&client->spill_lock);
-	xa_destroy(&client->spills);
+	xa_for_each(&client->spills, index, entry) {
+		xa_erase(&client->spills, index);
+		cond_resched();
+	}
 	client->nr_spills = 0;
 	mutex_unlock(&client->spill_lock);
 }
@@ -376,6 +401,10 @@ int marena_spill(struct marena_client *client, const struct marena_spill *arg)
 		return -EINVAL;
 
 	mutex_lock(&client->spill_lock);
+	if (READ_ONCE(client->ended)) {
+		mutex_unlock(&client->spill_lock);
+		return -ESTALE;
+	}
 	page = marena_refs_page_lock(client, granule / PAGE_SIZE);
 	if (page) {
 		byte = (u8 *)page_address(page) + granule % PAGE_SIZE;

@@ -14,6 +14,7 @@ void marena_refs_visit(struct marena_client *client,
 void marena_spills_visit(struct marena_client *client,
 			 void (*visit)(void *ctx, u64 offset), void *ctx);
 void marena_refs_trim(struct marena_client *client);
+void marena_refs_detach(struct marena_client *client);
 void marena_refs_drop(struct marena_client *client);
 
 #endif /* MARENA_REFS_H */

@@ -69,10 +69,14 @@ static void marena_nothing(void *info)
 static void marena_cpus_barrier(struct list_head *clients)
 {
 	struct marena_client *client;
+	struct mm_struct *last = NULL;
 
 	/* Orders the stores to the gates before the reads of the masks. */
 	smp_mb();
 	list_for_each_entry(client, clients, cycle_link) {
+		if (client->mm == last)
+			continue;
+		last = client->mm;
 		preempt_disable();
 		smp_call_function_many(mm_cpumask(client->mm), marena_nothing,
 				       NULL, true);
@@ -87,10 +91,12 @@ static bool marena_any_in_section(struct list_head *clients)
 {
 	struct marena_client *client;
 
-	list_for_each_entry(client, clients, cycle_link)
+	list_for_each_entry(client, clients, cycle_link) {
 		if (!READ_ONCE(client->ended) &&
 		    marena_slots_in_section(client))
 			return true;
+		cond_resched();
+	}
 	return false;
 }
 
@@ -165,5 +171,6 @@ void marena_rendezvous_end(struct marena_arena *arena,
 	arena->marking = false;
 	marena_gate_open(arena, arena->gate + 1);
 	mutex_unlock(&arena->lock);
+	marena_clients_drop_orphans(clients);
 	marena_clients_release(clients);
 }

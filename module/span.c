@@ -11,6 +11,7 @@
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -382,7 +383,7 @@ static void marena_span_settle(struct marena_arena *arena,
 	}
 
 	span->swept = marena_epoch(arena);
-	if (!objects)
+	if (!objects || !marena_pages_referenced(arena, page, span->nr_pages))
 		marena_span_destroy(arena, span);
 	else if (objects < span->nr_slots)
 		list_move(&span->link, &span->class->partial);
@@ -542,7 +543,8 @@ static int marena_lease_at_open_gate(struct marena_client *client,
 	int err;
 
 	for (;;) {
-		mutex_lock(&arena->lock);
+		if (mutex_lock_killable(&arena->lock))
+			return -EINTR;
 		err = marena_lease_try(client, type, arg);
 		mutex_unlock(&arena->lock);
 		if (err != -EAGAIN)
@@ -596,6 +598,7 @@ int marena_unlease(struct marena_client *client,
 		return -EINVAL;
 	if (offset >= arena->size)
 		return -ENOENT;
+	offset = array_index_nospec(offset, arena->size);
 	for (;;) {
 		mutex_lock(&arena->lock);
 		if (!arena->marking)
@@ -654,6 +657,7 @@ bool marena_object_valid(struct marena_arena *arena, u64 address)
 
 	if (offset >= arena->size)
 		return false;
+	offset = array_index_nospec(offset, arena->size);
 	mutex_lock(&arena->lock);
 	span = marena_span_at(arena, offset);
 	if (span) {

@@ -597,7 +597,7 @@ TEST_F(arena, client_limit)
 		ret = mt_ioctl(self->fd, MARENA_ATTACH, &arg);
 	}
 	EXPECT_EQ(-ENOSPC, ret);
-	EXPECT_LT(100, nr);
+	EXPECT_LT(16, nr);
 }
 
 TEST_F(arena, slot_table_full)

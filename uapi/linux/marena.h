@@ -253,7 +253,8 @@ struct marena_info {
  * @reserved: must be 0
  *
  * The rights of the client are those of the arena file it was made from.
- * Errors: ENOSPC where the arena has too many clients, EMFILE, ENOMEM.
+ * Errors: ENOSPC where the arena has too many clients (4096; 64 of one process),
+ * EMFILE, ENOMEM.
  */
 struct marena_attach {
 	__u32 size;
@@ -582,8 +583,9 @@ struct marena_lease {
  *      the byte is below, the reverse
  * @reserved: must be 0
  *
- * Both succeed and do nothing where the byte does not ask for it (another
- * thread was faster). A put that finds 0 in the byte tries SPILL_IN. Errors:
+ * The caller is inside a section, so that no mark pass falls between. Both
+ * succeed and do nothing where the byte does not ask for it (another thread was
+ * faster). A put that finds 0 in the byte tries SPILL_IN. Errors:
  * ENOENT (SPILL_IN) where the kernel holds none; EINVAL where no object starts
  * at the address.
  */

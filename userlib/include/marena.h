@@ -462,9 +462,9 @@ void *marena_root(struct marena *a, const char *name);
  * @flags: MARENA_NOWAIT, or 0
  *
  * Return: 0 when a cycle that began after the call is over (with MARENA_NOWAIT,
- * at once); or -EDEADLK the caller is in a section of the arena, -EBUSY a
- * thread did not leave its section and the cycle was given up, -EINVAL,
- * -EACCES, -ESTALE.
+ * at once); or -EDEADLK the caller would wait for itself, as it is in a section
+ * of the arena, -EBUSY a thread did not leave its section and the cycle was
+ * given up, -EINVAL, -EACCES, -ESTALE.
  */
 int marena_collect(struct marena *a, unsigned int flags);
 

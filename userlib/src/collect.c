@@ -10,9 +10,9 @@ int marena_collect(struct marena *a, unsigned int flags)
 		return -ESTALE;
 	if (flags & ~MARENA_NOWAIT)
 		return -EINVAL;
-	if (marena_thread_inside(a, NULL))
-		return -EDEADLK;
 	if (flags & MARENA_NOWAIT)
 		collect.flags = MARENA_COLLECT_NOWAIT;
+	else if (marena_thread_inside(a, NULL))
+		return -EDEADLK;
 	return marena_ioctl(marena_keep(a)->arena_fd, MARENA_COLLECT, &collect);
 }

@@ -225,7 +225,7 @@ void marena_pages_zero(struct marena_arena *arena, u64 offset, u64 len)
 		struct page *page =
 			READ_ONCE(region->pages[index % MARENA_REGION_PAGES]);
 
-		if (page)
+		if (page && !PageHWPoison(page))
 			memset(page_address(page) + at, 0, n);
 		offset += n;
 		len -= n;

@@ -141,6 +141,7 @@ static void serve(void *arg)
 	mt_arena_map(&w.arena, r->fd, PROT_READ | PROT_WRITE);
 	mt_client_attach(&w.client, &w.arena);
 	mt_thread_init(&w.thread, &w.client);
+	mt_post(r->answers[1]);
 	while (read(r->orders[0], &order, sizeof(order)) == sizeof(order)) {
 		answer = obey(&w.thread, &order);
 		mt_assert_eq(write(r->answers[1], &answer, sizeof(answer)),
@@ -159,6 +160,8 @@ static void start_remote(struct oracle *o, struct actor *actor)
 	actor->answers = r.answers[0];
 	close(r.orders[0]);
 	close(r.answers[1]);
+	/* From then on it counts as a client. */
+	mt_assert(mt_wait_post(r.answers[0]));
 }
 
 static struct answer tell(struct actor *actor, const struct order *order)

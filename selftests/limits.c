@@ -191,16 +191,22 @@ static void set_limit(unsigned int parameter, unsigned long value)
 	mt_assert_eq(mt_write_file(parameters[parameter], text), 0);
 }
 
-static void use_pages(void *arg)
+static void limited_exit(struct limited *l)
+{
+	mt_thread_exit(&l->thread);
+	mt_client_detach(&l->client);
+	mt_arena_exit(&l->arena);
+}
+
+/* The limit holds for all the arenas of the user together. */
+static unsigned int use_pages_of_two(void)
 {
 	struct limited a, b;
 	void *object[256];
 	unsigned int i, nr, more;
 
-	mt_become(USER, USER);
 	limited_init(&a, 64 * MIB, 0);
 	limited_init(&b, 64 * MIB, 0);
-	/* It holds for all the arenas of the user together. */
 	mt_assert_eq(fill(&a.thread, 64 * KIB, object, 4, &nr), 0);
 	mt_assert_eq(fill(&b.thread, 64 * KIB, object, 256, &nr), -EDQUOT);
 	mt_assert_ge(nr, 8);
@@ -211,6 +217,23 @@ static void use_pages(void *arg)
 	mt_assert_eq(fill(&b.thread, 64 * KIB, object, 256, &more), -EDQUOT);
 	mt_assert_eq(more, nr);
 	mt_assert_ge(mt_stats(b.arena.fd).cycles, 1);
+	limited_exit(&a);
+	limited_exit(&b);
+	return nr;
+}
+
+/* What arenas that are gone held is free for others of the same user. */
+static void use_pages(void *arg)
+{
+	struct limited other;
+	unsigned int nr, i;
+
+	mt_become(USER, USER);
+	limited_init(&other, MT_REGION, 0);
+	nr = use_pages_of_two();
+	for (i = 0; i < 3; i++)
+		mt_assert_eq(use_pages_of_two(), nr);
+	limited_exit(&other);
 }
 
 static void use_pages_without_limit(void *arg)

@@ -261,6 +261,28 @@ TEST_F(map, client_is_mapped_once)
 	EXPECT_NE(0, map_error(NULL, self->size, RW, MAP_SHARED, c->fd, 0));
 }
 
+static void map_inherited_client(void *arg)
+{
+	struct marena_attach *attach = arg;
+
+	mt_assert_eq(map_error(NULL, attach->map_size, RW, MAP_SHARED,
+			       attach->fd, 0), -ESTALE);
+}
+
+/* Not even if the one that it belongs to has not done so. */
+TEST(client_of_another_process)
+{
+	struct marena_attach attach = { .size = sizeof(attach) };
+	int fd = mt_create(NULL, MT_REGION, 0, 0);
+
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, mt_ioctl(fd, MARENA_ATTACH, &attach));
+	mt_run(map_inherited_client, &attach);
+	EXPECT_EQ(1, mt_stats(fd).clients);
+	EXPECT_EQ(0, map_error(NULL, attach.map_size, RW, MAP_SHARED,
+			       attach.fd, 0));
+}
+
 /* ------------------------------------------------------- changes in part */
 
 TEST_F(map, partial_munmap)

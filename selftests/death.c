@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -444,6 +445,94 @@ TEST_F(section, others_that_wait_at_the_gate_can_be_killed)
 	}
 	EXPECT_EQ(0, mt_collect(self->fd));
 	EXPECT_EQ(0, mt_stats(self->fd).objects_live);
+	EXPECT_EQ(1, mt_stats(self->fd).clients);
+}
+
+/* ----------------------------------------------------- while marking goes on */
+
+#define LIST_NODES	200000
+#define LATE_ROUNDS	5
+
+FIXTURE(marking)
+{
+	struct mt_world w;
+	int fd;
+};
+
+/*
+ * A list that takes the marker a while. This client holds it, which attached
+ * first, so that the marker comes to what others hold after that.
+ */
+FIXTURE_SETUP(marking)
+{
+	static const __u32 refs[] = { 0 };
+	void *head = NULL, *node;
+	unsigned int i;
+	int type;
+
+	mt_world_init(&self->w, 64 * MIB);
+	self->fd = self->w.arena.fd;
+	type = mt_type(self->fd, "node", 64, refs, 1);
+	ASSERT_GE(type, 0);
+	for (i = 0; i < LIST_NODES; i++) {
+		node = mt_new(&self->w.thread, type, 64);
+		*(void **)node = head;
+		if (head)
+			ASSERT_EQ(0, mt_put(&self->w.thread, head));
+		head = node;
+	}
+}
+
+FIXTURE_TEARDOWN(marking)
+{
+	mt_world_exit(&self->w);
+}
+
+/*
+ * Holds an object, and gives it a name once the roots have been looked at; that
+ * needs no section. Then dies, before the marker has come to what it holds.
+ */
+static void name_and_die(void *arg)
+{
+	struct victim *v = arg;
+
+	mt_arena_map(&v->w.arena, v->fd, PROT_READ | PROT_WRITE);
+	mt_client_attach(&v->w.client, &v->w.arena);
+	mt_thread_init(&v->w.thread, &v->w.client);
+	v->own = mt_new(&v->w.thread, MARENA_TYPE_OPAQUE, 64);
+	mt_post(v->ready[1]);
+	while (!(__atomic_load_n(&v->w.client.control->gate,
+				 __ATOMIC_ACQUIRE) & 1))
+		;
+	usleep(2000);
+	mt_assert_eq(mt_set_root(v->fd, "late", v->own), 0);
+	raise(SIGKILL);
+}
+
+TEST_F(marking, keeps_what_a_dead_client_stored)
+{
+	struct victim v = { .fd = self->fd };
+	unsigned int i;
+	void *late;
+	pid_t pid;
+
+	mt_pipe(v.ready);
+	for (i = 0; i < LATE_ROUNDS; i++) {
+		pid = mt_fork(name_and_die, &v);
+		ASSERT_TRUE(mt_wait_post(v.ready[0]));
+		ASSERT_EQ(0, mt_collect(self->fd));
+		mt_wait_signal(pid, SIGKILL);
+
+		late = mt_get_root(self->fd, "late");
+		ASSERT_NE(NULL, late);
+		EXPECT_TRUE(mt_alloc_bit(&self->w.arena, late));
+		EXPECT_EQ(0, mt_refs_all(self->fd, late));
+		ASSERT_EQ(0, mt_collect(self->fd));
+		EXPECT_EQ(LIST_NODES + 1, mt_stats(self->fd).objects_live);
+		ASSERT_EQ(0, mt_set_root(self->fd, "late", NULL));
+	}
+	ASSERT_EQ(0, mt_collect(self->fd));
+	EXPECT_EQ(LIST_NODES, mt_stats(self->fd).objects_live);
 	EXPECT_EQ(1, mt_stats(self->fd).clients);
 }
 

@@ -60,7 +60,7 @@ static int marena_arena_check(const struct marena_create *args)
 	if (args->flags & ~MARENA_CREATE_PERSIST || args->reserved ||
 	    args->mode & ~0777)
 		return -EINVAL;
-	if (!args->arena_size || args->arena_size > MARENA_MAX_ARENA_SIZE)
+	if (!args->arena_size || args->arena_size > MARENA_SPACE_LARGEST)
 		return -EINVAL;
 	if (args->name[0])
 		return marena_name_check((const char *)args->name);

@@ -20,6 +20,7 @@
 #include "refs.h"
 #include "root.h"
 #include "slot.h"
+#include "space.h"
 #include "span.h"
 #include "stats.h"
 #include "type.h"
@@ -103,8 +104,8 @@ static int marena_run_features(struct marena_request *req)
 
 	args->abi_version = MARENA_ABI_VERSION;
 	args->features = 0;
-	args->max_arena_size = MARENA_MAX_ARENA_SIZE;
-	args->max_object_size = MARENA_MAX_ARENA_SIZE;
+	args->max_arena_size = MARENA_SPACE_LARGEST;
+	args->max_object_size = MARENA_SPACE_LARGEST;
 	return 0;
 }
 

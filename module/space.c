@@ -11,14 +11,6 @@
 #include "arena.h"
 #include "space.h"
 
-#ifdef CONFIG_UML	/* has 512 GiB of user address space */
-#define MARENA_SPACE_FIRST	0x1000000000UL		/* 64 GiB */
-#define MARENA_SPACE_END	0x5000000000UL		/* 320 GiB */
-#else
-#define MARENA_SPACE_FIRST	0x110000000000UL	/* 17 TiB */
-#define MARENA_SPACE_END	0x500000000000UL	/* 80 TiB */
-#endif
-
 static DEFINE_MUTEX(marena_space_lock);
 
 /* All arenas, by ascending base. */

@@ -20,6 +20,7 @@
 #include "collector.h"
 #include "page.h"
 #include "region.h"
+#include "space.h"
 #include "span.h"
 #include "type.h"
 
@@ -566,7 +567,7 @@ int marena_lease(struct marena_client *client, struct marena_lease *arg)
 	if (arg->flags & ~MARENA_LEASE_NOWAIT)
 		return -EINVAL;
 	type = marena_type_find(arena, arg->type);
-	if (!type || !arg->bytes || arg->bytes > MARENA_MAX_ARENA_SIZE ||
+	if (!type || !arg->bytes || arg->bytes > MARENA_SPACE_LARGEST ||
 	    arg->bytes % type->object_size)
 		return -EINVAL;
 	if (arg->bytes > arena->size)

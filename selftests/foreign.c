@@ -338,14 +338,14 @@ static void dump_core(void *arg)
 	mt_assert_eq(setrlimit(RLIMIT_CORE, &limit), 0);
 	/* All kinds of mappings, also shared ones. */
 	mt_assert_eq(mt_write_file("/proc/self/coredump_filter", "0x7f"), 0);
-	mt_world_init(&w, TIB);
+	mt_world_init(&w, mt_max_size());
 	memset(mt_new(&w.thread, MARENA_TYPE_OPAQUE, 4 * MIB), 'x', 4 * MIB);
 	mt_enter(&w.thread);
 	signal(SIGABRT, SIG_DFL);
 	abort();
 }
 
-/* A terabyte of address space is not written out, nor walked through. */
+/* The addresses of the largest arena are not written out, nor walked through. */
 TEST_F(core, of_a_process_with_a_huge_arena)
 {
 	struct stat st;

@@ -28,7 +28,7 @@ FIXTURE_SETUP(huge)
 {
 	ASSERT_LT(0, mt_read_file(LIMIT, self->saved, sizeof(self->saved)));
 	ASSERT_EQ(0, mt_write_file(LIMIT, "0"));
-	mt_world_init(&self->w, TIB);
+	mt_world_init(&self->w, mt_max_size());
 	self->fd = self->w.arena.fd;
 }
 
@@ -74,9 +74,10 @@ TEST_F(huge, metadata_is_where_objects_are)
  */
 TEST_F(huge, maps_at_the_far_end)
 {
+	const __u64 size = self->w.arena.info.arena_size;
 	struct marena_page_info page;
-	char *last = at(&self->w, TIB - MARENA_GRANULE);
-	__u8 *alloc = self->w.arena.alloc + TIB / 128 - 1;
+	char *last = at(&self->w, size - MARENA_GRANULE);
+	__u8 *alloc = self->w.arena.alloc + size / 128 - 1;
 	__u8 *refs = mt_refs_byte(&self->w.client, last);
 
 	EXPECT_EQ(SIGBUS, mt_read_signal(last));

@@ -102,7 +102,7 @@ TEST(create_errors)
 	} larger = { .options = MARENA_OPTIONS_INIT };
 
 	EXPECT_ERRNO(EINVAL, marena_create(NULL, 0, NULL));
-	EXPECT_ERRNO(EINVAL, marena_create(NULL, 2 * TIB, NULL));
+	EXPECT_ERRNO(EINVAL, marena_create(NULL, 2 * mt_max_size(), NULL));
 	EXPECT_ERRNO(EINVAL, marena_create("a/b", MIB, NULL));
 	EXPECT_ERRNO(EINVAL, marena_open("a/b", 0));
 	EXPECT_ERRNO(EINVAL, marena_open("", 0));

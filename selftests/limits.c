@@ -309,7 +309,7 @@ static void use_space_without_limit(void *arg)
 
 	mt_become(USER, USER);
 	for (i = 0; i < 20; i++)
-		mt_assert_ge(mt_create(NULL, TIB, 0, 0), 0);
+		mt_assert_ge(mt_create(NULL, mt_max_size(), 0, 0), 0);
 }
 
 TEST_F(user_limit, address_space)
@@ -342,7 +342,7 @@ TEST_F(user_limit, no_address_left)
 	set_limit(MAX_SPACE, 0);
 	set_limit(MAX_ARENAS, 0);
 	for (nr = 0; fd >= 0 && nr < 200; nr++)
-		fd = mt_create(NULL, TIB, 0, 0);
+		fd = mt_create(NULL, mt_max_size(), 0, 0);
 	EXPECT_EQ(-ENOSPC, fd);
 	EXPECT_LT(16, nr);
 	/* Which is no reason to fail where less is asked for. */

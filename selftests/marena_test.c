@@ -38,6 +38,15 @@ void mt_dev_close(void)
 	dev = -1;
 }
 
+/* How large an arena can be: not the same on all machines. */
+__u64 mt_max_size(void)
+{
+	struct marena_features arg = { .size = sizeof(arg) };
+
+	mt_assert_eq(mt_ioctl(mt_dev(), MARENA_FEATURES, &arg), 0);
+	return arg.max_arena_size;
+}
+
 /*
  * A name that no other test, and no other run of this one, has taken. It is
  * never freed: a test needs few.

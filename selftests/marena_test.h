@@ -73,6 +73,7 @@ void __printf(1, 2) mt_log(const char *fmt, ...);
 int mt_ioctl(int fd, unsigned long cmd, void *arg);
 int mt_dev(void);
 void mt_dev_close(void);
+__u64 mt_max_size(void);
 const char *mt_name(const char *stem);
 void mt_init_create(struct marena_create *arg, const char *name, __u64 size);
 int mt_create(const char *name, __u64 size, __u32 flags, __u64 mem_limit);

@@ -173,8 +173,9 @@ these forgive, once, for a quarter of an hour)
   make bench             the benchmarks
 
 Checking the sources
-  make check             builds with W=1 for 6.1 and 6.12, sparse, checkpatch,
-                         kernel-doc, shellcheck, licence lines
+  make check             builds with W=1 for 6.1 and 6.12, sparse, coccicheck,
+                         gcc -fanalyzer, checkpatch, kernel-doc, shellcheck,
+                         licence lines
 
 Fetched packages are kept in $$MARENA_CACHE, else ~/.cache/marena.
 endef

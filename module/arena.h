@@ -81,7 +81,8 @@ struct marena_user;
  * @name: its name, or NULL (marena_names_lock)
  * @lock: see above; protects what follows, up to @root_lock
  * @dir: the regions: read without a lock, as a region once there stays
- * @high: number of the region above the highest that exists
+ * @high: number of the region above the highest that exists; it only grows, and
+ *        the collector reads it without the lock
  * @hint: no region below this one has room for a small span
  * @types: struct marena_type by id
  * @nr_types: how many
@@ -95,12 +96,13 @@ struct marena_user;
  *           the rendezvous, and the end of marking)
  * @root_lock: protects @roots and @nr_roots
  * @roots: named roots by name
- * @nr_roots: how many
+ * @nr_roots: how many; read without the lock for the figures
  * @client_lock: protects @clients, @nr_clients and @gate
  * @clients: clients that have not ended
- * @nr_clients: how many
- * @gate: value of marena_control.gate (written under @client_lock); even:
- *        twice the number of rendezvous that succeeded; odd: closed
+ * @nr_clients: how many; read without the lock for the figures
+ * @gate: value of marena_control.gate (written under @client_lock, by the
+ *        collector alone; read by all without it); even: twice the number of
+ *        rendezvous that succeeded; odd: closed
  * @gate_wait: those who wait for an even gate
  * @resident: pages of heap that have memory
  * @metadata: pages of memory in tables and maps

@@ -69,7 +69,7 @@ static int marena_client_enlist(struct marena_client *client)
 	    MARENA_MAX_PROCESS_CLIENTS) {
 		WRITE_ONCE(client->control->gate, arena->gate);
 		list_add_tail(&client->link, &arena->clients);
-		arena->nr_clients++;
+		WRITE_ONCE(arena->nr_clients, arena->nr_clients + 1);
 		err = 0;
 	}
 	spin_unlock(&arena->client_lock);
@@ -88,7 +88,7 @@ static bool marena_client_delist(struct marena_client *client)
 	if (ends) {
 		WRITE_ONCE(client->ended, true);
 		list_del(&client->link);
-		arena->nr_clients--;
+		WRITE_ONCE(arena->nr_clients, arena->nr_clients - 1);
 	}
 	spin_unlock(&arena->client_lock);
 	return ends;
@@ -101,17 +101,21 @@ static bool marena_client_delist(struct marena_client *client)
 void marena_client_end(struct marena_client *client)
 {
 	struct marena_arena *arena = client->arena;
-	bool ends;
+	bool ends, orphaned = false;
 
 	mutex_lock(&arena->lock);
 	ends = marena_client_delist(client);
-	if (ends)
+	if (ends) {
 		marena_leases_drop(client);
-	client->orphaned |= ends && arena->marking;
+		/* Not stored in vain: the collector reads it after marking. */
+		orphaned = arena->marking;
+		if (orphaned)
+			client->orphaned = true;
+	}
 	mutex_unlock(&arena->lock);
 	if (!ends)
 		return;
-	if (client->orphaned)
+	if (orphaned)
 		marena_refs_detach(client);
 	else
 		marena_refs_drop(client);

@@ -52,15 +52,21 @@ struct marena_slot_page {
  * @rdonly: it may not write the heap (invariant)
  * @link: in arena->clients (arena->client_lock)
  * @cycle_link: in the collector's list of the clients of a cycle
- * @ended: written under arena->lock and arena->client_lock
+ * @ended: written under arena->lock and arena->client_lock, so that either
+ *         suffices to read it; read without them as well, where it may change
+ *         at once
  * @orphaned: it ended while marking: the collector drops its references
- *            (arena->lock)
+ *            (written under arena->lock while marking; read by the collector
+ *            after that)
  * @leases: spans that are leased (arena->lock)
  * @control: the control page (invariant); @control->gate is written under
- *           arena->client_lock
+ *           arena->client_lock, and by user space
  * @slot_lock: protects the slots' owners, and that @slots only grow
- * @slots: the thread slots, a page of them at a time; NULL: none acquired yet
- * @pages: pages of the reference map, by their number in it
+ * @slots: the thread slots, a page of them at a time; NULL: none acquired yet.
+ *         Faults read it without the lock. User space writes the slots
+ * @pages: pages of the reference map, by their number in it (its own lock; what
+ *         it lists stays there while that page is locked). User space writes
+ *         the pages, and the kernel, under the lock of the page
  * @spill_lock: protects @spills and @nr_spills
  * @spills: counts that the map's bytes cannot hold, in MARENA_SPILL_UNIT, by
  *          granule

@@ -437,7 +437,8 @@ static bool marena_mark_grey(struct marena_marker *marker)
 
 	while (marker->grey) {
 		marker->grey = false;
-		for (index = 0; index < marker->arena->high; index++) {
+		for (index = 0; index < READ_ONCE(marker->arena->high);
+		     index++) {
 			struct marena_region *region =
 				marena_region(marker->arena, index);
 

@@ -266,8 +266,10 @@ struct marena_arena *marena_name_open(const char *name)
 
 static bool marena_name_may_unlink(const struct marena_name *entry)
 {
-	return uid_eq(current_fsuid(), entry->arena->inode->i_uid) ||
-	       capable(CAP_FOWNER);
+	/* As in the VFS, fchown(2) may come before or after. */
+	kuid_t owner = data_race(entry->arena->inode->i_uid);
+
+	return uid_eq(current_fsuid(), owner) || capable(CAP_FOWNER);
 }
 
 /* MARENA_UNLINK */
@@ -320,6 +322,8 @@ int marena_name_list(struct marena_list *list)
 	struct marena_name *entry;
 	struct inode *inode;
 	int err = -ENOENT;
+	kuid_t uid;
+	kgid_t gid;
 
 	mutex_lock(&marena_names_lock);
 	entry = marena_name_next(marena_names_find(), list->cursor);
@@ -329,9 +333,13 @@ int marena_name_list(struct marena_list *list)
 		list->cursor = entry->arena->id;
 		list->id = entry->arena->id;
 		list->arena_size = entry->arena->size;
-		list->uid = from_kuid_munged(current_user_ns(), inode->i_uid);
-		list->gid = from_kgid_munged(current_user_ns(), inode->i_gid);
-		list->mode = inode->i_mode & 0777;
+		/* Each is one that it has had; fchown(2) changes both. */
+		uid = data_race(inode->i_uid);
+		/* The same. */
+		gid = data_race(inode->i_gid);
+		list->uid = from_kuid_munged(current_user_ns(), uid);
+		list->gid = from_kgid_munged(current_user_ns(), gid);
+		list->mode = READ_ONCE(inode->i_mode) & 0777;
 		strscpy_pad((char *)list->name, entry->name,
 			    sizeof(list->name));
 		err = 0;

@@ -16,16 +16,18 @@ struct page;
  *
  * @arena: whose it is (invariant)
  * @index: its number (invariant)
- * @alloc: pages of the alloc map; user space writes them (invariant)
+ * @alloc: pages of the alloc map (invariant); user space writes them, so their
+ *         words are read and written once
  * @mark: the mark bits, a bit a granule; the collector's alone
  * @grey: pages with objects that are marked but not scanned, because the mark
  *        stack was full; the collector's alone
  * @used: pages that belong to a span (arena->lock)
  * @nr_free: pages that belong to none (arena->lock)
  * @lock: protects what follows; @spans and @refs are written under arena->lock
- *        as well, so that either suffices to read them. The marker reads
- *        @spans and @pages under neither: no span comes or goes between the
- *        end of all leases and the end of marking
+ *        as well, so that either suffices to read them. Others read @spans
+ *        and @pages under neither (READ_ONCE). The marker relies on what it
+ *        finds: no span comes or goes between the end of all leases and the
+ *        end of marking
  * @pages: the memory of each page, or NULL
  * @spans: the span of each page, or NULL
  * @refs: the reference count of each page

@@ -51,7 +51,7 @@ static int marena_root_remove(struct marena_arena *arena, const char *name)
 	entry = marena_root_find(arena, name, &parent, &link);
 	if (entry) {
 		rb_erase(&entry->node, &arena->roots);
-		arena->nr_roots--;
+		WRITE_ONCE(arena->nr_roots, arena->nr_roots - 1);
 	}
 	mutex_unlock(&arena->root_lock);
 	if (!entry)
@@ -90,7 +90,7 @@ int marena_root_set(struct marena_arena *arena, const struct marena_root *arg)
 		fresh->offset = arg->object - arena->base;
 		rb_link_node(&fresh->node, parent, link);
 		rb_insert_color(&fresh->node, &arena->roots);
-		arena->nr_roots++;
+		WRITE_ONCE(arena->nr_roots, arena->nr_roots + 1);
 		fresh = NULL;
 	}
 	mutex_unlock(&arena->root_lock);

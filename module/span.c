@@ -213,11 +213,15 @@ static void marena_span_clear_alloc(struct marena_arena *arena,
 				    struct marena_span *span)
 {
 	unsigned long *bits = marena_span_alloc_bits(arena, span);
+	unsigned int word, words;
 
-	if (marena_span_is_large(span))
+	if (marena_span_is_large(span)) {
 		clear_bit(0, bits);
-	else
-		bitmap_zero(bits, span->nr_pages * MARENA_PAGE_GRANULES);
+		return;
+	}
+	words = span->nr_pages * MARENA_PAGE_GRANULES / BITS_PER_LONG;
+	for (word = 0; word < words; word++)
+		WRITE_ONCE(bits[word], 0);
 }
 
 static struct marena_span *marena_span_make(struct marena_arena *arena,
@@ -612,7 +616,7 @@ int marena_unlease(struct marena_client *client,
 	span = marena_span_at(arena, offset);
 	err = -ENOENT;
 	if (span && span->client == client && span->offset == offset &&
-	    arg->gate == (arena->gate & ~1U)) {
+	    arg->gate == (READ_ONCE(arena->gate) & ~1U)) {
 		marena_span_unlease(arena, span);
 		marena_span_settle(arena, span, &done);
 		err = 0;

@@ -27,6 +27,7 @@
 #include "kselftest.h"
 
 #define MT_DEVICE	"/dev/marena"
+#define MT_MODULE	"/sys/module/marena"
 
 #define KIB		1024UL
 #define MIB		(1024 * KIB)
@@ -194,6 +195,8 @@ int mt_write_signal(void *addr);
 unsigned int mt_open_fds(void);
 int mt_write_file(const char *path, const char *text);
 int mt_read_file(const char *path, char *buf, size_t size);
+bool mt_module_try_unload(void);
+void mt_module_unload(void);
 unsigned long mt_env(const char *name, unsigned long fallback);
 
 /* xorshift: the same sequence from the same seed on every machine */

@@ -3,7 +3,6 @@
  * The module goes when nothing of it is in use, and not before. It is loaded
  * again after each test, with the parameters that it had.
  */
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,12 +11,9 @@
 #include <unistd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include "kselftest_harness.h"
 #include "marena_test.h"
-
-#define MODULE	"/sys/module/marena"
 
 FIXTURE(unload)
 {
@@ -30,7 +26,7 @@ static void add_parameter(char *command, size_t size, const char *name)
 	size_t len = strlen(command);
 	char path[128], value[64];
 
-	snprintf(path, sizeof(path), MODULE "/parameters/%s", name);
+	snprintf(path, sizeof(path), MT_MODULE "/parameters/%s", name);
 	mt_assert(mt_read_file(path, value, sizeof(value)) > 0);
 	value[strcspn(value, "\n")] = '\0';
 	snprintf(command + len, size - len, " %s=%s", name, value);
@@ -52,7 +48,7 @@ FIXTURE_SETUP(unload)
 
 FIXTURE_TEARDOWN_PARENT(unload)
 {
-	if (!self->command[0] || !access(MODULE, F_OK))
+	if (!self->command[0] || !access(MT_MODULE, F_OK))
 		return;
 	EXPECT_EQ(0, system(self->command));
 	/* Where there is no udev to do it. */
@@ -61,40 +57,11 @@ FIXTURE_TEARDOWN_PARENT(unload)
 	EXPECT_EQ(0, chmod(MT_DEVICE, self->device.st_mode & 07777));
 }
 
-static int delete_module(void)
-{
-	return syscall(SYS_delete_module, "marena", O_NONBLOCK) ? -errno : 0;
-}
-
-static bool is_busy(int error)
-{
-	return error == -EWOULDBLOCK || error == -EBUSY;
-}
-
-/*
- * A name in an IPC namespace that has ended goes a little later than the
- * namespace itself; until then the module stays.
- */
-static void unload(void)
-{
-	int ret;
-
-	for (;;) {
-		ret = delete_module();
-		if (!is_busy(ret))
-			break;
-		usleep(100000);
-	}
-	mt_assert_eq(ret, 0);
-	mt_assert(access(MODULE, F_OK));
-	mt_assert(access(MT_DEVICE, F_OK));
-}
-
 TEST_F(unload, device_open)
 {
-	ASSERT_TRUE(is_busy(delete_module()));
+	ASSERT_FALSE(mt_module_try_unload());
 	mt_dev_close();
-	unload();
+	mt_module_unload();
 }
 
 TEST_F(unload, arena_open)
@@ -103,9 +70,9 @@ TEST_F(unload, arena_open)
 
 	ASSERT_GE(fd, 0);
 	mt_dev_close();
-	ASSERT_TRUE(is_busy(delete_module()));
+	ASSERT_FALSE(mt_module_try_unload());
 	ASSERT_EQ(0, close(fd));
-	unload();
+	mt_module_unload();
 }
 
 TEST_F(unload, heap_mapped)
@@ -115,9 +82,9 @@ TEST_F(unload, heap_mapped)
 	mt_arena_init(&a, MT_REGION, 0, 0);
 	ASSERT_EQ(0, close(a.fd));
 	mt_dev_close();
-	ASSERT_TRUE(is_busy(delete_module()));
+	ASSERT_FALSE(mt_module_try_unload());
 	mt_arena_unmap(&a);
-	unload();
+	mt_module_unload();
 }
 
 TEST_F(unload, client_open)
@@ -129,9 +96,9 @@ TEST_F(unload, client_open)
 	ASSERT_EQ(0, mt_ioctl(fd, MARENA_ATTACH, &attach));
 	ASSERT_EQ(0, close(fd));
 	mt_dev_close();
-	ASSERT_TRUE(is_busy(delete_module()));
+	ASSERT_FALSE(mt_module_try_unload());
 	ASSERT_EQ(0, close(attach.fd));
-	unload();
+	mt_module_unload();
 }
 
 TEST_F(unload, client_mapped)
@@ -144,9 +111,9 @@ TEST_F(unload, client_mapped)
 	ASSERT_EQ(0, close(w.client.fd));
 	mt_arena_unmap(&w.arena);
 	mt_dev_close();
-	ASSERT_TRUE(is_busy(delete_module()));
+	ASSERT_FALSE(mt_module_try_unload());
 	ASSERT_EQ(0, munmap(w.client.map, w.client.attach.map_size));
-	unload();
+	mt_module_unload();
 }
 
 TEST_F(unload, arena_that_persists)
@@ -157,10 +124,10 @@ TEST_F(unload, arena_that_persists)
 	ASSERT_GE(fd, 0);
 	ASSERT_EQ(0, close(fd));
 	mt_dev_close();
-	ASSERT_TRUE(is_busy(delete_module()));
+	ASSERT_FALSE(mt_module_try_unload());
 	ASSERT_EQ(0, mt_unlink(name));
 	mt_dev_close();
-	unload();
+	mt_module_unload();
 }
 
 static void hold_and_wait(void *arg)
@@ -188,10 +155,10 @@ TEST_F(unload, after_a_process_was_killed)
 	mt_dev_close();
 	pid = mt_fork(hold_and_wait, pipe);
 	ASSERT_TRUE(mt_wait_post(pipe[0]));
-	ASSERT_TRUE(is_busy(delete_module()));
+	ASSERT_FALSE(mt_module_try_unload());
 	ASSERT_EQ(0, kill(pid, SIGKILL));
 	mt_wait_signal(pid, SIGKILL);
-	unload();
+	mt_module_unload();
 }
 
 static void persist_in_namespace(void *arg)
@@ -205,7 +172,7 @@ TEST_F(unload, after_a_namespace_ended)
 {
 	mt_run(persist_in_namespace, NULL);
 	mt_dev_close();
-	unload();
+	mt_module_unload();
 }
 
 TEST_F(unload, and_load_again)
@@ -215,7 +182,7 @@ TEST_F(unload, and_load_again)
 
 	mt_dev_close();
 	for (i = 0; i < 5; i++) {
-		unload();
+		mt_module_unload();
 		ASSERT_EQ(0, system(self->command));
 		mt_world_init(&w, 16 * MIB);
 		mt_new(&w.thread, MARENA_TYPE_OPAQUE, 64);

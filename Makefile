@@ -28,6 +28,7 @@ export BUILD := $(build)
 # A dollar sign in a command stays as it was typed.
 override RUN := $(value RUN)
 export RUN KERNEL SHARE TEXT EXTRA CPUS MEM TIMEOUT PARAMS LOAD APPEND ACCEL V TESTS
+export MINUTES SEED ROUND
 
 DEMO_TEXT ?=
 DEMO_RUN  ?= /usr/lib/marena/examples/demo /mnt/text /mnt/share
@@ -119,6 +120,9 @@ vm:
 test:
 	+@vm/test
 
+soak:
+	+@vm/soak
+
 demo: override RUN := $(value DEMO_RUN)
 demo: SHARE = $(build)/demo
 demo: TEXT = $(or $(DEMO_TEXT),$(build)/demo-text)
@@ -169,6 +173,8 @@ these forgive, once, for a quarter of an hour)
                          (make itself can only say 2 for any failure;
                          RUN=... vm/run ends with the command's status)
   make test              the tests, on 6.1 and 6.12 (TESTS='name...')
+  make soak MINUTES=10   all that can trouble an arena, side by side, on 6.12;
+                         then memory must be what it was (SEED=1, ROUND=s)
   make demo              the demonstration (DEMO_TEXT=DIR: what it reads)
   make bench             the benchmarks
 
@@ -185,4 +191,4 @@ help:
 	@echo "$$HELP"
 
 .PHONY: all module lib tools examples benchmarks install modules_install \
-	stage stage-parts vm test demo bench check clean distclean help
+	stage stage-parts vm test soak demo bench check clean distclean help

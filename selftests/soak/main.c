@@ -21,7 +21,7 @@
 #define SEED		1
 
 /* Rounds whose memory is compared; before them is one that is not. */
-#define MIN_SAMPLES	8
+#define MIN_SAMPLES	12
 #define MAX_SAMPLES	1000
 #define MIN_ROUND	10
 #define MAX_ROUND	60

@@ -165,6 +165,7 @@ void marena_client_evict(struct marena_client *client)
 }
 
 static struct marena_client *marena_client_alloc(struct marena_arena *arena,
+						 struct mm_struct *mm,
 						 bool rdonly)
 {
 	struct marena_client *client;
@@ -175,8 +176,8 @@ static struct marena_client *marena_client_alloc(struct marena_arena *arena,
 	kref_init(&client->kref);
 	client->arena = arena;
 	client->rdonly = rdonly;
-	client->mm = current->mm;
-	mmgrab(client->mm);
+	client->mm = mm;
+	mmgrab(mm);
 	INIT_LIST_HEAD(&client->leases);
 	spin_lock_init(&client->slot_lock);
 	mutex_init(&client->spill_lock);
@@ -191,8 +192,9 @@ static struct marena_client *marena_client_alloc(struct marena_arena *arena,
 	return client;
 }
 
-/* MARENA_ATTACH: returns the client's file. */
-struct file *marena_client_attach(struct marena_arena *arena, bool rdonly,
+/* MARENA_ATTACH by the process of @mm: returns the client's file. */
+struct file *marena_client_attach(struct marena_arena *arena,
+				  struct mm_struct *mm, bool rdonly,
 				  struct marena_attach *arg)
 {
 	struct marena_client *client;
@@ -202,7 +204,7 @@ struct file *marena_client_attach(struct marena_arena *arena, bool rdonly,
 
 	if (arg->flags || arg->reserved)
 		return ERR_PTR(-EINVAL);
-	client = marena_client_alloc(arena, rdonly);
+	client = marena_client_alloc(arena, mm, rdonly);
 	if (!client)
 		return ERR_PTR(-ENOMEM);
 	err = -ENOMEM;

@@ -102,7 +102,8 @@ struct marena_client {
 
 extern const struct file_operations marena_client_fops;
 
-struct file *marena_client_attach(struct marena_arena *arena, bool rdonly,
+struct file *marena_client_attach(struct marena_arena *arena,
+				  struct mm_struct *mm, bool rdonly,
 				  struct marena_attach *arg);
 void marena_client_evict(struct marena_client *client);
 void marena_client_end(struct marena_client *client);

@@ -235,8 +235,8 @@ static int marena_run_attach(struct marena_request *req)
 	err = marena_fs_pin();
 	if (err)
 		return err;
-	file = marena_client_attach(arena, !(req->file->f_mode & FMODE_WRITE),
-				    args);
+	file = marena_client_attach(arena, current->mm,
+				    !(req->file->f_mode & FMODE_WRITE), args);
 	if (IS_ERR(file))
 		err = PTR_ERR(file);
 	else

@@ -496,3 +496,7 @@ bool marena_mark(struct marena_arena *arena, struct list_head *clients,
 	marena_stack_reset(arena->col.stack);
 	return false;
 }
+
+#ifdef MARENA_KUNIT
+#include "mark_test.c"
+#endif

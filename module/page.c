@@ -309,3 +309,7 @@ int marena_pages_info(struct marena_arena *arena, struct marena_pages *arg)
 	arg->count = count;
 	return err;
 }
+
+#ifdef MARENA_KUNIT
+#include "page_test.c"
+#endif

@@ -174,3 +174,7 @@ void marena_rendezvous_end(struct marena_arena *arena,
 	marena_clients_drop_orphans(clients);
 	marena_clients_release(clients);
 }
+
+#ifdef MARENA_KUNIT
+#include "rendezvous_test.c"
+#endif

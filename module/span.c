@@ -712,3 +712,7 @@ void marena_span_exit(void)
 {
 	kmem_cache_destroy(marena_span_cache);
 }
+
+#ifdef MARENA_KUNIT
+#include "span_test.c"
+#endif

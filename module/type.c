@@ -187,3 +187,7 @@ out_free:
 	kvfree(type);
 	return err;
 }
+
+#ifdef MARENA_KUNIT
+#include "type_test.c"
+#endif

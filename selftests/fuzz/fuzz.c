@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A fuzzer for /dev/marena.
+ *
+ *	marena-fuzz [-s SEED] [-n OPS] [-p WORKERS] [-l DIR] [-g]
+ *		makes programs and runs them, in WORKERS processes; those that
+ *		ran last can be found in DIR afterwards. -g: do not learn from
+ *		coverage, so that the programs follow from the seed alone.
+ *	marena-fuzz -r [-n TIMES] FILE...
+ *		runs the programs in each file, and says in the kernel log
+ *		which it is
+ *	marena-fuzz -x DIR [-n COUNT]
+ *		prints the COUNT programs that ran last
+ *	marena-fuzz -c FILE
+ *		prints a C program that does the same
+ *
+ * Ends with 0, 1 (it cannot work), 2 (the kernel has complained) or 3 (a
+ * process hangs).
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "fuzz.h"
+#include "runtime.h"
+
+#define FZ_MAX_PROGRAMS	512
+
+static struct fz_program *fz_programs;
+
+static unsigned int fz_load(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	unsigned int n = 0;
+
+	if (!file) {
+		perror(path);
+		exit(FZ_FAILED);
+	}
+	while (n < FZ_MAX_PROGRAMS && fz_read(file, &fz_programs[n]))
+		n++;
+	fclose(file);
+	return n;
+}
+
+/* The log reaches the host at once, whatever happens then. */
+static void fz_announce(const char *what)
+{
+	FILE *log = fopen("/dev/kmsg", "w");
+
+	if (log) {
+		fprintf(log, "marena-fuzz: %s\n", what);
+		fclose(log);
+	}
+}
+
+static unsigned int fz_workers(unsigned int n)
+{
+	unsigned int i, workers = 0;
+
+	for (i = 0; i < n; i++)
+		if (fz_programs[i].worker >= workers)
+			workers = fz_programs[i].worker + 1;
+	return workers < FZ_WORKERS ? workers : FZ_WORKERS;
+}
+
+static void fz_run_file(const char *path, unsigned int times)
+{
+	unsigned int n = fz_load(path), workers = fz_workers(n), i, worker;
+
+	fz_announce(path);
+	for (i = 0; i < times && !fz_complained(); i++) {
+		for (worker = 0; worker < workers; worker++) {
+			pid_t pid = fork();
+
+			if (!pid)
+				fz_rerun(fz_programs, n, worker);
+			fz_shared->worker[worker].pid = pid;
+		}
+		while (wait(NULL) > 0)
+			;
+		fz_clean();
+	}
+}
+
+static int fz_run_files(char **path, unsigned int times)
+{
+	fz_watch_init();
+	for (; *path; path++) {
+		fz_run_file(*path, times);
+		if (fz_complained()) {
+			printf("fuzz: the kernel has complained of %s\n",
+			       *path);
+			return FZ_COMPLAINT;
+		}
+	}
+	return FZ_OK;
+}
+
+static int fz_fuzz(const struct fz_options *o)
+{
+	fz_watch_init();
+	printf("fuzz: seed %llu, %llu operations, %u workers\n",
+	       (unsigned long long)o->seed, (unsigned long long)o->ops,
+	       o->workers);
+	return fz_watch(o);
+}
+
+static int fz_print_last(const char *dir, unsigned int count)
+{
+	unsigned int i, n;
+
+	n = fz_log_read(dir, fz_programs,
+			count < FZ_MAX_PROGRAMS ? count : FZ_MAX_PROGRAMS);
+	for (i = 0; i < n; i++)
+		fz_print(stdout, &fz_programs[i]);
+	return FZ_OK;
+}
+
+static int fz_print_c(const char *path)
+{
+	fz_emit(stdout, fz_programs, fz_load(path));
+	return FZ_OK;
+}
+
+static int fz_usage(void)
+{
+	fputs("usage: marena-fuzz [-s SEED] [-n OPS] [-p WORKERS] [-l DIR] [-g]\n"
+	      "       marena-fuzz -r [-n TIMES] FILE...\n"
+	      "       marena-fuzz -x DIR [-n COUNT]\n"
+	      "       marena-fuzz -c FILE\n", stderr);
+	return FZ_FAILED;
+}
+
+static void fz_init_all(void)
+{
+	fz_table_init();
+	fz_exec_init();
+	fz_shared = mmap(NULL, sizeof(*fz_shared), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	fz_cover = fz_cover_new();
+	fz_programs = calloc(FZ_MAX_PROGRAMS, sizeof(*fz_programs));
+	if (fz_shared == MAP_FAILED || !fz_cover || !fz_programs) {
+		perror("memory");
+		exit(FZ_FAILED);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct fz_options o = { .seed = 1, .workers = 3, .guided = true };
+	const char *dir = NULL, *to_c = NULL;
+	bool rerun = false;
+	int opt;
+
+	fz_init_all();
+	while ((opt = getopt(argc, argv, "s:n:p:l:grx:c:")) != -1) {
+		switch (opt) {
+		case 's':	o.seed = strtoull(optarg, NULL, 0);	break;
+		case 'n':	o.ops = strtoull(optarg, NULL, 0);	break;
+		case 'p':	o.workers = atoi(optarg);		break;
+		case 'l':	o.log = optarg;				break;
+		case 'g':	o.guided = false;			break;
+		case 'r':	rerun = true;				break;
+		case 'x':	dir = optarg;				break;
+		case 'c':	to_c = optarg;				break;
+		default:	return fz_usage();
+		}
+	}
+	if (!o.workers || o.workers > FZ_WORKERS)
+		return fz_usage();
+	if (dir)
+		return fz_print_last(dir, o.ops ?: FZ_MAX_PROGRAMS);
+	if (to_c)
+		return fz_print_c(to_c);
+	if (rerun)
+		return fz_run_files(argv + optind, o.ops ?: 1);
+	o.ops = o.ops ?: 100000;
+	return fz_fuzz(&o);
+}

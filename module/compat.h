@@ -8,6 +8,7 @@
 
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/ns_common.h>
 #include <linux/user_namespace.h>
 
 #include "conftest.h"
@@ -40,5 +41,18 @@ static inline void simple_inode_init_ts(struct inode *inode)
 	inode->i_ctime = inode->i_atime;
 }
 #endif
+
+#ifndef MARENA_HAVE_INODE_JUST_DROP
+#define inode_just_drop generic_delete_inode
+#endif
+
+static inline unsigned int marena_ns_refs(struct ns_common *ns)
+{
+#ifdef MARENA_HAVE_NS_REF_READ
+	return __ns_ref_read(ns);
+#else
+	return refcount_read(&ns->count);
+#endif
+}
 
 #endif /* MARENA_COMPAT_H */

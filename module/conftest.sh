@@ -37,6 +37,14 @@ probes()
 	compiles SIMPLE_INODE_INIT_TS 'linux/fs.h' '
 		(void)simple_inode_init_ts(NULL);'
 
+	compiles INODE_JUST_DROP 'linux/fs.h' '
+		int (*drop)(struct inode *) = inode_just_drop;
+		(void)drop;'
+
+	compiles NS_REF_READ 'linux/ns_common.h' '
+		struct ns_common *ns = NULL;
+		(void)__ns_ref_read(ns);'
+
 	compiles FOLIO_MAPCOUNT 'linux/mm.h' '
 		struct folio *folio = NULL;
 		(void)folio_mapcount(folio);'

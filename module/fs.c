@@ -43,7 +43,7 @@ static void marena_evict_inode(struct inode *inode)
 
 static const struct super_operations marena_super_ops = {
 	.statfs = simple_statfs,
-	.drop_inode = generic_delete_inode,
+	.drop_inode = inode_just_drop,
 	.evict_inode = marena_evict_inode,
 };
 
@@ -139,7 +139,7 @@ struct page *marena_mapped_page_alloc(struct address_space *mapping,
 	if (!page)
 		return NULL;
 	page->mapping = mapping;
-	page->index = index;
+	page_folio(page)->index = index;
 	SetPageDirty(page);
 	return page;
 }

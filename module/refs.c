@@ -225,8 +225,8 @@ void marena_refs_trim(struct marena_client *client)
 					     MARENA_REFS_ZERO_TWICE))) {
 		lock_page(page);
 		if (xa_load(&client->pages, index) == page) {
-			unmap_mapping_pages(page->mapping, page->index, 1,
-					    false);
+			unmap_mapping_pages(page->mapping,
+					    page_folio(page)->index, 1, false);
 			if (marena_refs_page_is_zero(page))
 				marena_refs_page_remove(client, index, page);
 			else

@@ -123,6 +123,12 @@ test:
 soak:
 	+@vm/soak
 
+coverage:
+	+@vm/coverage
+
+test-full:
+	+@scripts/test-full
+
 demo: override RUN := $(value DEMO_RUN)
 demo: SHARE = $(build)/demo
 demo: TEXT = $(or $(DEMO_TEXT),$(build)/demo-text)
@@ -147,7 +153,7 @@ check:
 # ---- the rest --------------------------------------------------------------
 
 clean:
-	rm -rf $(build)/{kernel,root,userlib,tools,examples,bench,selftests,check}
+	rm -rf $(build)/{kernel,root,userlib,tools,examples,bench,selftests,check,coverage,stages}
 
 distclean:
 	rm -rf $(build)
@@ -163,8 +169,8 @@ Building and installing
   make clean, distclean  what was built; all of build/
 
 In a virtual machine (fetches what it needs; KERNEL=6.1, 6.12, 6.1-cloud,
-6.12-cloud, several, or all; KERNEL=debug or uml builds one that detects what
-these forgive, once, for a quarter of an hour)
+6.12-cloud, several, or all; KERNEL=debug, kcsan, uml, uml-smp or gcov builds
+one that sees what these forgive, once, for a quarter of an hour)
   make vm RUN='command'  boots with the module loaded and runs the command
                          SHARE=DIR     at /mnt/share, TEXT=DIR at /mnt/text
                          CPUS=2 MEM=2G TIMEOUT=600 PARAMS='x=1' LOAD=no V=1
@@ -175,6 +181,8 @@ these forgive, once, for a quarter of an hour)
   make test              the tests, on 6.1 and 6.12 (TESTS='name...')
   make soak MINUTES=10   all that can trouble an arena, side by side, on 6.12;
                          then memory must be what it was (SEED=1, ROUND=s)
+  make coverage          the tests, and which lines of the module they ran
+  make test-full         everything, for some hours (MINUTES=2 of soak)
   make demo              the demonstration (DEMO_TEXT=DIR: what it reads)
   make bench             the benchmarks
 
@@ -191,4 +199,5 @@ help:
 	@echo "$$HELP"
 
 .PHONY: all module lib tools examples benchmarks install modules_install \
-	stage stage-parts vm test soak demo bench check clean distclean help
+	stage stage-parts vm test coverage test-full soak demo bench check \
+	clean distclean help

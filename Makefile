@@ -147,6 +147,10 @@ bench:
 
 # ---- checking --------------------------------------------------------------
 
+ROUNDS ?= 2000000
+litmus: lib
+	$(call into,selftests/litmus,run,ROUNDS=$(ROUNDS))
+
 check:
 	+@scripts/check
 
@@ -187,6 +191,7 @@ one that sees what these forgive, once, for a quarter of an hour)
   make bench             the benchmarks
 
 Checking the sources
+  make litmus            memory ordering, on this machine (ROUNDS=2000000)
   make check             builds with W=1 for 6.1 and 6.12, sparse, coccicheck,
                          gcc -fanalyzer, checkpatch, kernel-doc, shellcheck,
                          licence lines
@@ -199,5 +204,5 @@ help:
 	@echo "$$HELP"
 
 .PHONY: all module lib tools examples benchmarks install modules_install \
-	stage stage-parts vm test coverage test-full soak demo bench check \
-	clean distclean help
+	stage stage-parts vm test coverage test-full soak demo bench litmus \\\
+	check clean distclean help

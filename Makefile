@@ -129,6 +129,9 @@ coverage:
 test-full:
 	+@scripts/test-full
 
+fuzz:
+	+@OPS='$(OPS)' SEED='$(SEED)' KERNEL='$(or $(KERNEL),debug)' vm/fuzz
+
 demo: override RUN := $(value DEMO_RUN)
 demo: SHARE = $(build)/demo
 demo: TEXT = $(or $(DEMO_TEXT),$(build)/demo-text)
@@ -187,6 +190,7 @@ one that sees what these forgive, once, for a quarter of an hour)
                          then memory must be what it was (SEED=1, ROUND=s)
   make coverage          the tests, and which lines of the module they ran
   make test-full         everything, for some hours (MINUTES=2 of soak)
+  make fuzz              the fuzzer (OPS=10000000 SEED=1 KERNEL=debug)
   make demo              the demonstration (DEMO_TEXT=DIR: what it reads)
   make bench             the benchmarks
 
@@ -204,5 +208,5 @@ help:
 	@echo "$$HELP"
 
 .PHONY: all module lib tools examples benchmarks install modules_install \
-	stage stage-parts vm test coverage test-full soak demo bench litmus \\\
+	stage stage-parts vm test coverage test-full soak fuzz demo bench litmus \
 	check clean distclean help

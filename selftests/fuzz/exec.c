@@ -16,6 +16,9 @@ struct fz_range {
 static struct fz_range fz_range[FZ_MAX_OPS];
 static uint64_t *fz_count;
 
+/* Say what becomes of each operation. */
+bool fz_verbose;
+
 void fz_exec_init(void)
 {
 	fz_class['A'] = A;
@@ -39,11 +42,6 @@ void fz_exec_init(void)
 	fz_init();
 }
 
-void fz_exec_neighbour(int pid)
-{
-	fz_neighbour = pid;
-}
-
 static uint64_t fz_resolve(const struct fz_value *v)
 {
 	const uint64_t *vars = fz_class[v->class & 127];
@@ -54,9 +52,8 @@ static uint64_t fz_resolve(const struct fz_value *v)
 /* Other threads may be using the variable. */
 static void fz_result(char class, unsigned int index, uint64_t value)
 {
-	if (class)
-		__atomic_store_n(&fz_class[class & 127][index % FZ_VARS],
-				 value, __ATOMIC_RELAXED);
+	__atomic_store_n(&fz_class[class & 127][index % FZ_VARS], value,
+			 __ATOMIC_RELAXED);
 }
 
 static void fz_pack(char *at, const struct fz_field *field, uint64_t value)
@@ -68,6 +65,7 @@ static void fz_pack(char *at, const struct fz_field *field, uint64_t value)
 		memcpy(at + field->offset, &value, field->width);
 }
 
+/* A result: 8 bytes at most. */
 static uint64_t fz_unpack(const char *at, const struct fz_field *field)
 {
 	uint64_t value = 0;
@@ -76,21 +74,25 @@ static uint64_t fz_unpack(const char *at, const struct fz_field *field)
 	return value;
 }
 
-static void fz_exec_ioctl(const struct fz_call *call, const struct fz_op *op)
+static long fz_exec_ioctl(const struct fz_call *call, const struct fz_op *op)
 {
 	const struct fz_value *arg = &op->arg[2];
 	uint64_t fd = fz_resolve(&op->arg[0]), at = fz_resolve(&op->arg[1]);
 	char buf[512] = {};
 	unsigned int i;
+	long ret;
 
 	for (i = 0; i < call->nr_fields; i++)
 		if (call->field[i].domain != FZ_NOTHING)
 			fz_pack(buf, &call->field[i], fz_resolve(arg++));
-	if (fz_ioctl(fd, call->number, at, buf, call->size, fz_resolve(arg)))
-		return;
+	ret = fz_ioctl(fd, call->number, at, buf, call->size, fz_resolve(arg));
+	if (ret)
+		return ret;
 	for (i = 0; i < call->nr_fields; i++)
-		fz_result(call->field[i].out, op->dst,
-			  fz_unpack(buf, &call->field[i]));
+		if (call->field[i].out)
+			fz_result(call->field[i].out, op->dst,
+				  fz_unpack(buf, &call->field[i]));
+	return 0;
 }
 
 static void fz_tally(const struct fz_call *call, uint64_t n)
@@ -98,7 +100,7 @@ static void fz_tally(const struct fz_call *call, uint64_t n)
 	__atomic_fetch_add(&fz_count[call - fz_calls], n, __ATOMIC_RELAXED);
 }
 
-static void fz_exec_call(const struct fz_call *call, const struct fz_op *op)
+static long fz_exec_call(const struct fz_call *call, const struct fz_op *op)
 {
 	uint64_t a[6] = {};
 	unsigned int i;
@@ -110,11 +112,12 @@ static void fz_exec_call(const struct fz_call *call, const struct fz_op *op)
 		ret = syscall(call->number, a[0], a[1], a[2], a[3], a[4], a[5]);
 	else
 		ret = call->fn(a);
-	if (ret >= 0)
+	if (ret >= 0 && call->out)
 		fz_result(call->out, op->dst, ret);
 	/* Each store or load is an operation, and there may be many. */
 	if (ret > 1 && (call->fn == fz_fill || call->fn == fz_scan))
 		fz_tally(call, ret - 1);
+	return ret;
 }
 
 static void fz_run(const struct fz_program *p, unsigned int from,
@@ -142,7 +145,7 @@ static unsigned int fz_exec_block(const struct fz_program *p, unsigned int i)
 		ret = fz_fork(fz_run_range, &fz_range[i]);
 	else
 		ret = fz_start(fz_run_range, &fz_range[i]);
-	if (ret > 0)
+	if (ret > 0 && call->out)
 		fz_result(call->out, p->op[i].dst, ret);
 	return n;
 }
@@ -152,16 +155,21 @@ static void fz_run(const struct fz_program *p, unsigned int from,
 {
 	const struct fz_call *call;
 	unsigned int i;
+	long ret;
 
 	for (i = from; i < to; i++) {
 		call = &fz_calls[p->op[i].call];
 		fz_tally(call, 1);
+		errno = 0;
 		if (call->kind == FZ_IOCTL)
-			fz_exec_ioctl(call, &p->op[i]);
-		else if (call->kind >= FZ_FORK)
-			i += fz_exec_block(p, i);
+			ret = fz_exec_ioctl(call, &p->op[i]);
+		else if (call->kind < FZ_FORK)
+			ret = fz_exec_call(call, &p->op[i]);
 		else
-			fz_exec_call(call, &p->op[i]);
+			i += ret = fz_exec_block(p, i);
+		if (fz_verbose)
+			printf("%s: %ld (%s)\n", call->name, ret,
+			       strerror(errno));
 		if (after)
 			after();
 	}

@@ -6,9 +6,9 @@
  *		makes programs and runs them, in WORKERS processes; those that
  *		ran last can be found in DIR afterwards. -g: do not learn from
  *		coverage, so that the programs follow from the seed alone.
- *	marena-fuzz -r [-n TIMES] FILE...
+ *	marena-fuzz -r [-n TIMES] [-v] FILE...
  *		runs the programs in each file, and says in the kernel log
- *		which it is
+ *		which it is. -v: says what each operation gave
  *	marena-fuzz -x DIR [-n COUNT]
  *		prints the COUNT programs that ran last
  *	marena-fuzz -c FILE
@@ -129,7 +129,7 @@ static int fz_print_c(const char *path)
 static int fz_usage(void)
 {
 	fputs("usage: marena-fuzz [-s SEED] [-n OPS] [-p WORKERS] [-l DIR] [-g]\n"
-	      "       marena-fuzz -r [-n TIMES] FILE...\n"
+	      "       marena-fuzz -r [-n TIMES] [-v] FILE...\n"
 	      "       marena-fuzz -x DIR [-n COUNT]\n"
 	      "       marena-fuzz -c FILE\n", stderr);
 	return FZ_FAILED;
@@ -157,7 +157,7 @@ int main(int argc, char **argv)
 	int opt;
 
 	fz_init_all();
-	while ((opt = getopt(argc, argv, "s:n:p:l:grx:c:")) != -1) {
+	while ((opt = getopt(argc, argv, "s:n:p:l:grvx:c:")) != -1) {
 		switch (opt) {
 		case 's':	o.seed = strtoull(optarg, NULL, 0);	break;
 		case 'n':	o.ops = strtoull(optarg, NULL, 0);	break;
@@ -165,6 +165,7 @@ int main(int argc, char **argv)
 		case 'l':	o.log = optarg;				break;
 		case 'g':	o.guided = false;			break;
 		case 'r':	rerun = true;				break;
+		case 'v':	fz_verbose = true;			break;
 		case 'x':	dir = optarg;				break;
 		case 'c':	to_c = optarg;				break;
 		default:	return fz_usage();

@@ -32,12 +32,14 @@ struct fz_worker {
  * struct fz_shared - what all of them see
  * @count: how often each call was carried out
  * @programs: how many programs were begun
+ * @stop: the kernel has complained, and what ran last is to stay known
  * @kept: how many were put into @corpus, or over others in it
  * @corpus: those that found something new
  */
 struct fz_shared {
 	uint64_t count[FZ_MAX_CALLS];
 	uint64_t programs;
+	uint64_t stop;
 	uint64_t kept;
 	struct fz_worker worker[FZ_WORKERS];
 	struct fz_program corpus[FZ_CORPUS];
@@ -82,6 +84,7 @@ enum {
 
 uint64_t fz_now(void);
 void fz_watch_init(void);
+bool fz_complains(void);
 bool fz_complained(void);
 int fz_watch(const struct fz_options *o);
 uint64_t fz_nr_done(void);

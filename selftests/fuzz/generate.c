@@ -309,7 +309,9 @@ static struct fz_value fz_draw_client(struct fz_random *r,
 	case FZ_OBJECT:
 		return fz_object(r);
 	case FZ_SPILL_OP:
-		return fz_constant(fz_one_in(r, 40) ? 2 : fz_below(r, 2));
+		return fz_constant(fz_one_in(r, 40) ? 2 :
+				   FZ_PICK(r, MARENA_SPILL_OUT,
+					   MARENA_SPILL_IN));
 	case FZ_SLOT:
 		return fz_below(r, 8) ? fz_var('T', fz_index(r), 0) :
 		       fz_constant(fz_below(r, 2050));

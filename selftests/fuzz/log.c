@@ -13,7 +13,7 @@
 #include "fuzz.h"
 #include "runtime.h"
 
-#define FZ_KEPT		32
+#define FZ_KEPT		128
 #define FZ_ROOM		(20 << 10)
 
 static char fz_record[FZ_ROOM] __attribute__((aligned(4096)));

@@ -192,8 +192,9 @@ bool fz_read(FILE *from, struct fz_program *p);
 void fz_emit(FILE *to, const struct fz_program *p, unsigned int nr);
 
 /* exec.c */
+extern bool fz_verbose;
+
 void fz_exec_init(void);
-void fz_exec_neighbour(int pid);
 void fz_exec(const struct fz_program *p, uint64_t *count,
 	     void (*after)(void));
 

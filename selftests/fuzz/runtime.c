@@ -206,25 +206,29 @@ long fz_section(const uint64_t *a)
 /* ------------------------------------------------------------ the mappings */
 
 /* What is mapped elsewhere is noted down, to be unmapped in the end. */
-long fz_mmap(const uint64_t *a)
+static long fz_mapped(void *at, size_t size)
 {
-	void *at;
+	int i;
 
-	if (a[3] & MAP_FIXED && (!fz_ours(a[0]) || a[1] > FZ_CLIENT))
-		return -1;
-	at = mmap((void *)a[0], a[1], a[2], a[3], a[4], a[5]);
 	if (at == MAP_FAILED)
 		return -1;
-	if (!fz_ours((uint64_t)at) || !fz_ours((uint64_t)at + a[1])) {
-		int i = __atomic_fetch_add(&fz_nr_stray, 1, __ATOMIC_RELAXED);
-
-		if (i >= FZ_CALLS) {
-			munmap(at, a[1]);
-			return -1;
-		}
-		fz_stray[i] = (struct iovec){ at, a[1] };
+	if (fz_ours((uint64_t)at) && fz_ours((uint64_t)at + size))
+		return (long)at;
+	i = __atomic_fetch_add(&fz_nr_stray, 1, __ATOMIC_RELAXED);
+	if (i >= FZ_CALLS) {
+		munmap(at, size);
+		return -1;
 	}
+	fz_stray[i] = (struct iovec){ at, size };
 	return (long)at;
+}
+
+long fz_mmap(const uint64_t *a)
+{
+	if (a[3] & MAP_FIXED && (!fz_ours(a[0]) || a[1] > FZ_CLIENT))
+		return -1;
+	return fz_mapped(mmap((void *)a[0], a[1], a[2], a[3], a[4], a[5]),
+			 a[1]);
 }
 
 static int fz_may_change(uint64_t at, uint64_t size)
@@ -249,13 +253,25 @@ long fz_madvise(const uint64_t *a)
 	       madvise((void *)a[0], a[1], a[2]) : -1;
 }
 
-/* Not to a place of its own choice: that would be hard to clear. */
+/*
+ * User-mode-linux does not unmap, from the process that it runs, all of what
+ * was there before in a page table that a move takes the place of.
+ */
+static int fz_may_replace(void)
+{
+	return access("/proc/exitcode", F_OK);
+}
+
 long fz_mremap(const uint64_t *a)
 {
 	if (!fz_may_change(a[0], a[1]) || !fz_may_change(a[3], a[2]))
 		return -1;
-	return (long)mremap((void *)a[0], a[1], a[2],
-			    MREMAP_MAYMOVE | MREMAP_FIXED, (void *)a[3]);
+	if (!fz_may_replace())
+		return fz_mapped(mremap((void *)a[0], a[1], a[2],
+					MREMAP_MAYMOVE), a[2]);
+	return fz_mapped(mremap((void *)a[0], a[1], a[2],
+				MREMAP_MAYMOVE | MREMAP_FIXED, (void *)a[3]),
+			 a[2]);
 }
 
 /* A read or write of another process: pid, here, there, bytes, write? */

@@ -60,6 +60,7 @@
 #define FZ_FD_RECV	201
 #define FZ_FD_KCOV	202
 #define FZ_FD_LOG	203
+#define FZ_FD_KMSG	204
 #define FZ_FD_END	256
 
 extern uint64_t A[FZ_VARS];	/* arena file */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <sys/syslog.h>
 #include <sys/wait.h>
 
 #include "fuzz.h"
@@ -81,20 +82,52 @@ static void fz_set_limit(void)
 	atexit(fz_restore);
 }
 
+/* All that runs reads the log from here on, and through one file. */
+static void fz_open_log(void)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0 || lseek(fd, 0, SEEK_END) < 0 || dup2(fd, FZ_FD_KMSG) < 0)
+		perror("/dev/kmsg");
+	close(fd);
+}
+
 void fz_watch_init(void)
 {
+	fz_open_log();
 	fz_get("/proc/sys/kernel/tainted", fz_tainted, sizeof(fz_tainted));
 	fz_lockdep = fz_lockdep_works();
 	fz_set_limit();
 }
 
-bool fz_complained(void)
+/* Did it say that something is wrong, since the last look of anybody? */
+static bool fz_said_error(void)
+{
+	char line[4096];
+	ssize_t n;
+
+	while ((n = read(FZ_FD_KMSG, line, sizeof(line) - 1)) > 0) {
+		line[n] = 0;
+		if (atoi(line) % 8 <= LOG_ERR)
+			return true;
+	}
+	return false;
+}
+
+/* Most complaints taint the kernel, or are errors, and that is quickly seen. */
+bool fz_complains(void)
 {
 	char tainted[32] = "";
 
 	fz_get("/proc/sys/kernel/tainted", tainted, sizeof(tainted));
-	return strcmp(tainted, fz_tainted) ||
-	       (fz_lockdep && !fz_lockdep_works());
+	if (strcmp(tainted, fz_tainted) || fz_said_error())
+		__atomic_store_n(&fz_shared->stop, 1, __ATOMIC_RELAXED);
+	return __atomic_load_n(&fz_shared->stop, __ATOMIC_RELAXED);
+}
+
+bool fz_complained(void)
+{
+	return fz_complains() || (fz_lockdep && !fz_lockdep_works());
 }
 
 uint64_t fz_nr_done(void)
@@ -252,7 +285,7 @@ static int fz_watch_all(const struct fz_options *o)
 			return FZ_OK;
 		if (!fz_all_alive(o))
 			return FZ_HANG;
-		if (tick % FZ_LOOK == 0 && fz_complained())
+		if (fz_complains() || (tick % FZ_LOOK == 0 && fz_complained()))
 			return FZ_COMPLAINT;
 		if (tick % FZ_SAY == 0)
 			fz_say(" so far");

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "runtime.h"
 
 #define FZ_LIFE		500
 
@@ -61,19 +62,22 @@ static void fz_meet(unsigned int nr)
 
 	while (i != nr && !fz_shared->worker[i].pid)
 		i = (i + 1) % FZ_WORKERS;
-	fz_exec_neighbour(fz_shared->worker[i].pid);
+	fz_neighbour = fz_shared->worker[i].pid;
 }
 
 static void fz_one(struct fz_worker *w, const struct fz_program *p)
 {
-	uint64_t number = __atomic_fetch_add(&fz_shared->programs, 1,
-					     __ATOMIC_RELAXED);
+	uint64_t number;
 
+	if (__atomic_load_n(&fz_shared->stop, __ATOMIC_RELAXED))
+		exit(0);
+	number = __atomic_fetch_add(&fz_shared->programs, 1, __ATOMIC_RELAXED);
 	fz_log(p, number);
 	__atomic_store_n(&w->begun, fz_now(), __ATOMIC_RELAXED);
 	fz_cover_begin();
 	fz_exec(p, fz_shared->count, fz_take);
 	__atomic_store_n(&w->begun, 0, __ATOMIC_RELAXED);
+	fz_complains();
 }
 
 void fz_work(unsigned int nr, const struct fz_options *o)

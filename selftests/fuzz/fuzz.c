@@ -149,36 +149,65 @@ static void fz_init_all(void)
 	}
 }
 
+/* What was asked for: @mode is the letter of the option that says so, or 0. */
+struct fz_command {
+	struct fz_options o;
+	int mode;
+	const char *path;
+};
+
+static bool fz_parse_one(int opt, struct fz_command *c)
+{
+	switch (opt) {
+	case 's':
+		c->o.seed = strtoull(optarg, NULL, 0);
+		return true;
+	case 'n':
+		c->o.ops = strtoull(optarg, NULL, 0);
+		return true;
+	case 'p':
+		c->o.workers = atoi(optarg);
+		return c->o.workers && c->o.workers <= FZ_WORKERS;
+	case 'l':
+		c->o.log = optarg;
+		return true;
+	case 'g':
+		c->o.guided = false;
+		return true;
+	case 'v':
+		fz_verbose = true;
+		return true;
+	case 'r':
+	case 'x':
+	case 'c':
+		c->mode = opt;
+		c->path = optarg;
+		return true;
+	default:
+		return false;
+	}
+}
+
 int main(int argc, char **argv)
 {
-	struct fz_options o = { .seed = 1, .workers = 3, .guided = true };
-	const char *dir = NULL, *to_c = NULL;
-	bool rerun = false;
+	struct fz_command c = {
+		.o = { .seed = 1, .workers = 3, .guided = true },
+	};
 	int opt;
 
 	fz_init_all();
-	while ((opt = getopt(argc, argv, "s:n:p:l:grvx:c:")) != -1) {
-		switch (opt) {
-		case 's':	o.seed = strtoull(optarg, NULL, 0);	break;
-		case 'n':	o.ops = strtoull(optarg, NULL, 0);	break;
-		case 'p':	o.workers = atoi(optarg);		break;
-		case 'l':	o.log = optarg;				break;
-		case 'g':	o.guided = false;			break;
-		case 'r':	rerun = true;				break;
-		case 'v':	fz_verbose = true;			break;
-		case 'x':	dir = optarg;				break;
-		case 'c':	to_c = optarg;				break;
-		default:	return fz_usage();
-		}
+	while ((opt = getopt(argc, argv, "s:n:p:l:grvx:c:")) != -1)
+		if (!fz_parse_one(opt, &c))
+			return fz_usage();
+	switch (c.mode) {
+	case 'r':
+		return fz_run_files(argv + optind, c.o.ops ?: 1);
+	case 'x':
+		return fz_print_last(c.path, c.o.ops ?: FZ_MAX_PROGRAMS);
+	case 'c':
+		return fz_print_c(c.path);
+	default:
+		c.o.ops = c.o.ops ?: 100000;
+		return fz_fuzz(&c.o);
 	}
-	if (!o.workers || o.workers > FZ_WORKERS)
-		return fz_usage();
-	if (dir)
-		return fz_print_last(dir, o.ops ?: FZ_MAX_PROGRAMS);
-	if (to_c)
-		return fz_print_c(to_c);
-	if (rerun)
-		return fz_run_files(argv + optind, o.ops ?: 1);
-	o.ops = o.ops ?: 100000;
-	return fz_fuzz(&o);
 }

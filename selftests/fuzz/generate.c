@@ -101,8 +101,11 @@ static uint64_t fz_offset(struct fz_random *r)
 	return fz_below(r, 8) ? at & ~15ULL : at;
 }
 
+/* Most often the same, so that more than one thing happens to it. */
 static struct fz_value fz_object(struct fz_random *r)
 {
+	unsigned int index = fz_below(r, 3) ? 0 : fz_below(r, 8);
+
 	switch (fz_below(r, 12)) {
 	case 0:
 		return fz_var('H', fz_index(r), fz_offset(r));
@@ -111,10 +114,10 @@ static struct fz_value fz_object(struct fz_random *r)
 	case 2:
 		return fz_constant(0);
 	case 3:
-		return fz_var('O', fz_below(r, 8),
+		return fz_var('O', index,
 			      FZ_PICK(r, 8, 16, 1, -8, -16, 4096));
 	default:
-		return fz_var('O', fz_below(r, 8), 0);
+		return fz_var('O', index, 0);
 	}
 }
 
@@ -139,7 +142,7 @@ static struct fz_value fz_memory(struct fz_random *r)
 		if (fz_one_in(r, 40))
 			return fz_var('M', fz_index(r),
 				      0x1000 + fz_below(r, 0x20000));
-		/* fall through */
+		return fz_scratch(r);
 	case 3:
 	case 4: /* the reference map, behind the 32 pages of slots */
 		return fz_var('M', fz_index(r),

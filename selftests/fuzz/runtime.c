@@ -40,7 +40,13 @@ static int fz_nr_stray;
 
 /* ------------------------------------------------- memory that may not be */
 
-static __thread sigjmp_buf *volatile fz_landing;
+#define FZ_LOAD(at)		__atomic_load_n(at, __ATOMIC_RELAXED)
+#define FZ_STORE(at, value)	__atomic_store_n(at, value, __ATOMIC_RELAXED)
+
+static __thread sigjmp_buf *fz_landing;
+
+/* How many accesses were done before one that could not be. */
+static __thread uint64_t fz_done;
 
 static void fz_fault(int sig)
 {
@@ -60,10 +66,10 @@ static void fz_nothing(int sig)
 	int fault_ = sigsetjmp(landing_, 0);				\
 									\
 	if (!fault_) {							\
-		fz_landing = &landing_;					\
+		FZ_STORE(&fz_landing, &landing_);					\
 		statement;						\
 	}								\
-	fz_landing = NULL;						\
+	FZ_STORE(&fz_landing, NULL);					\
 	fault_;								\
 })
 
@@ -87,13 +93,23 @@ static void fz_put(uint64_t at, uint64_t width, uint64_t value)
 {
 	switch (width) {
 	case 1:
-		__atomic_store_n((uint8_t *)at, value, __ATOMIC_RELAXED);
+		FZ_STORE((uint8_t *)at, value);
 		break;
 	case 4:
-		__atomic_store_n((uint32_t *)at, value, __ATOMIC_RELAXED);
+		FZ_STORE((uint32_t *)at, value);
 		break;
 	default:
-		__atomic_store_n((uint64_t *)at, value, __ATOMIC_RELAXED);
+		FZ_STORE((uint64_t *)at, value);
+	}
+}
+
+static void fz_put_all(const uint64_t *a)
+{
+	uint64_t i;
+
+	for (i = 0; i < a[1] && fz_ours(a[0] + i * a[2]); i++) {
+		fz_put(a[0] + i * a[2], a[3], a[4] + i * a[5]);
+		FZ_STORE(&fz_done, i + 1);
 	}
 }
 
@@ -103,31 +119,41 @@ static void fz_put(uint64_t at, uint64_t width, uint64_t value)
  */
 long fz_fill(const uint64_t *a)
 {
-	volatile uint64_t i = 0;
+	fz_done = 0;
+	FZ_TRY(fz_put_all(a));
+	return FZ_LOAD(&fz_done);
+}
 
-	FZ_TRY(for (; i < a[1] && fz_ours(a[0] + i * a[2]); i = i + 1)
-		fz_put(a[0] + i * a[2], a[3], a[4] + i * a[5]));
-	return i;
+static void fz_get_all(const uint64_t *a)
+{
+	uint64_t i;
+
+	for (i = 0; i < a[1]; i++) {
+		(void)FZ_LOAD((uint8_t *)(a[0] + i * a[2]));
+		FZ_STORE(&fz_done, i + 1);
+	}
 }
 
 /* Loads from memory: address, how many, how far apart. Returns the number. */
 long fz_scan(const uint64_t *a)
 {
-	volatile uint64_t i = 0;
+	fz_done = 0;
+	FZ_TRY(fz_get_all(a));
+	return FZ_LOAD(&fz_done);
+}
 
-	FZ_TRY(for (; i < a[1]; i = i + 1)
-		(void)*(volatile uint8_t *)(a[0] + i * a[2]));
-	return i;
+static void fz_copy_all(char *to, const char *from, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		FZ_STORE(&to[i], FZ_LOAD(&from[i]));
 }
 
 /* Copies bytes as far as it can: only one side is in doubt. */
 static void fz_copy(void *to, const void *from, size_t size)
 {
-	volatile char *t = to;
-	const volatile char *f = from;
-	volatile size_t i;
-
-	FZ_TRY(for (i = 0; i < size; i = i + 1) t[i] = f[i]);
+	FZ_TRY(fz_copy_all(to, from, size));
 }
 
 /* ------------------------------------------------------------- the device */
@@ -137,7 +163,7 @@ static void fz_copy(void *to, const void *from, size_t size)
  * a byte @tail and zeroes up to what its size field says.
  */
 long fz_ioctl(uint64_t fd, unsigned long cmd, uint64_t at, void *arg,
-		     size_t size, uint64_t tail)
+	      size_t size, uint64_t tail)
 {
 	static const char zeroes[FZ_PAGE];
 	uint32_t says;
@@ -176,7 +202,7 @@ long fz_alloc(const uint64_t *a)
 	O[a[3] % 8] = object;
 	FZ_TRY(__atomic_or_fetch((uint8_t *)bit, 1 << (granule % 8),
 				 __ATOMIC_RELAXED);
-	       *(volatile uint8_t *)ref = 1);
+	       fz_put(ref, 1, 1));
 	return 0;
 }
 
@@ -188,7 +214,7 @@ long fz_ref(const uint64_t *a)
 
 	if (!fz_ours(ref))
 		return -1;
-	FZ_TRY(*(volatile uint8_t *)ref = a[3]);
+	FZ_TRY(fz_put(ref, 1, a[3]));
 	return 0;
 }
 

@@ -17,6 +17,8 @@
 
 #include "op.h"
 
+#define FZ_BLANK	"\n "
+
 static bool fz_is_block(const struct fz_op *op)
 {
 	return fz_calls[op->call].kind >= FZ_FORK;
@@ -95,7 +97,7 @@ static struct fz_value fz_read_value(const char *text)
 /* One line, without its end. Returns false if it is none that we know. */
 static bool fz_read_op(char *line, struct fz_op *op)
 {
-	char *save, *word = strtok_r(line, " \n", &save), *value;
+	char *save, *word = strtok_r(line, FZ_BLANK, &save), *value;
 	unsigned int call, i;
 
 	if (!word)
@@ -105,10 +107,10 @@ static bool fz_read_op(char *line, struct fz_op *op)
 		return false;
 	memset(op, 0, sizeof(*op));
 	op->call = call;
-	word = strtok_r(NULL, " \n", &save);
+	word = strtok_r(NULL, FZ_BLANK, &save);
 	op->dst = word ? atoi(word) % 8 : 0;
 	for (i = 0; i < fz_call_args(&fz_calls[call]); i++) {
-		word = strtok_r(NULL, " \n", &save);
+		word = strtok_r(NULL, FZ_BLANK, &save);
 		value = word ? strchr(word, '=') : NULL;
 		if (value)
 			op->arg[i] = fz_read_value(value + 1);

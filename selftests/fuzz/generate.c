@@ -350,7 +350,7 @@ static struct fz_value fz_draw_memory(struct fz_random *r,
 		return fz_constant(fz_below(r, 4) ? fz_below(r, 26) :
 				   fz_below(r, 4) ? 4 : 100 + fz_below(r, 2));
 	case FZ_TIMES:
-		return fz_constant(1 + fz_below(r, 1 << fz_below(r, 8)));
+		return fz_constant(1 + fz_below(r, 1 << fz_below(r, 11)));
 	case FZ_STRIDE:
 		return fz_constant(FZ_PICK(r, 1, 1, 4, 8, 16, 16, 64, 256,
 					   4096));

@@ -134,6 +134,7 @@ bool fz_read(FILE *from, struct fz_program *p)
 				fseek(from, before, SEEK_SET);
 				break;
 			}
+			p->worker = atoi(line + strlen("program "));
 			found = true;
 		} else if (!strcmp(line, "end\n")) {
 			if (depth && depth--)

@@ -16,9 +16,8 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-#include <linux/loop.h>
-
 #include "kselftest_harness.h"
+#include "loop_device.h"
 #include "marena_test.h"
 
 #define SIZE	(5 * MT_PAGE)
@@ -107,36 +106,6 @@ TEST_F(foreign, vmsplice)
 static void load_loop(void *arg)
 {
 	execlp("modprobe", "modprobe", "-q", "loop", NULL);
-}
-
-/*
- * A block device in memory, open for direct I/O, which it does from and to the
- * pages themselves. Goes with the file that is returned; negative where there
- * are no loop devices.
- */
-static int open_loop_device(size_t size)
-{
-	struct loop_config config = { .block_size = 512 };
-	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	int disk = memfd_create("disk", MFD_CLOEXEC);
-	char path[32];
-	int fd;
-
-	if (control < 0)
-		return -errno;
-	mt_assert_eq(ftruncate(disk, size), 0);
-	config.fd = disk;
-	config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
-	snprintf(path, sizeof(path), "/dev/loop%d",
-		 ioctl(control, LOOP_CTL_GET_FREE));
-	fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
-	if (fd >= 0 && ioctl(fd, LOOP_CONFIGURE, &config)) {
-		close(fd);
-		fd = -1;
-	}
-	close(disk);
-	close(control);
-	return fd;
 }
 
 TEST_F(foreign, direct_io)

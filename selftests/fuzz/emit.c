@@ -7,13 +7,15 @@
 
 #include "op.h"
 
-/* The text of runtime.h and runtime.c, which the build gives us. */
-extern const char fz_runtime_h[], fz_runtime_c[];
+/* The text of the files, which the build gives us. */
+extern const char fz_runtime_h[], fz_runtime_c[], fz_loop_device_h[];
 
 __asm__(".section .rodata\n"
 	"fz_runtime_h: .incbin \"runtime.h\"\n"
 	".byte 0\n"
 	"fz_runtime_c: .incbin \"runtime.c\"\n"
+	".byte 0\n"
+	"fz_loop_device_h: .incbin \"loop_device.h\"\n"
 	".byte 0\n"
 	".previous\n");
 
@@ -159,13 +161,25 @@ static void fz_emit_main(FILE *to, const struct fz_program *p, unsigned int nr)
 	fputs("\twhile (wait(NULL) > 0)\n\t\t;\n\tfz_clean();\n\treturn 0;\n}\n", to);
 }
 
+/* What is behind the last line that includes another file. */
+static const char *fz_behind_includes(const char *text)
+{
+	const char *at = text;
+
+	while (at = strstr(at, "#include "), at) {
+		at = strchr(at, '\n');
+		text = at;
+	}
+	return text;
+}
+
 void fz_emit(FILE *to, const struct fz_program *p, unsigned int nr)
 {
-	const char *rest = strchr(strstr(fz_runtime_c, "#include"), '\n');
 	unsigned int i;
 
 	fprintf(to, "/* cc -Iuapi -pthread THIS; its argument: how often */\n"
-		"#define _GNU_SOURCE\n%s%s\n", fz_runtime_h, rest);
+		"#define _GNU_SOURCE\n%s%s%s\n", fz_runtime_h,
+		fz_loop_device_h, fz_behind_includes(fz_runtime_c));
 	fputs("static void fz_keep(uint64_t *in, long value)\n{\n"
 	      "\tif (value >= 0)\n\t\t*in = value;\n}\n\n", to);
 	for (i = 0; i < nr; i++)

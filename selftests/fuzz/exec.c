@@ -39,7 +39,6 @@ void fz_exec_init(void)
 	fz_class['T'] = T;
 	fz_class['Y'] = Y;
 	fz_class['Z'] = Z;
-	fz_init();
 }
 
 static uint64_t fz_resolve(const struct fz_value *v)

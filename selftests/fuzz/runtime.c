@@ -3,6 +3,7 @@
  * What the operations of the fuzzer do: see runtime.h.
  */
 #include "runtime.h"
+#include "../loop_device.h"
 
 uint64_t A[FZ_VARS];
 uint64_t B[FZ_VARS];
@@ -28,6 +29,8 @@ const char fz_names[FZ_NR_NAMES][MARENA_NAME_LEN + 1] = {
 	"a name of 63 bytes is the longest that there can be, such as is",
 	"a name of 64 bytes is one too many, and so has no NUL to end at.",
 };
+
+#define FZ_DISK		(256 * FZ_PAGE)
 
 pid_t fz_neighbour;
 
@@ -320,6 +323,16 @@ long fz_pin(const uint64_t *a)
 	return vmsplice(a[0], &iov, 1, SPLICE_F_NONBLOCK);
 }
 
+/* Direct I/O between memory and a disk: at, bytes, write? */
+long fz_direct(const uint64_t *a)
+{
+	char *at = (char *)(a[0] & ~511ULL);
+	size_t bytes = (a[1] + 511) % FZ_DISK & ~511ULL;
+
+	return a[2] ? pwrite(FZ_FD_DISK, at, bytes, 0) :
+		      pread(FZ_FD_DISK, at, bytes, 0);
+}
+
 /* --------------------------------------------------- processes and threads */
 
 long fz_sendfd(const uint64_t *a)
@@ -420,6 +433,20 @@ long fz_start(void *(*fn)(void *arg), void *arg)
 
 /* ------------------------------------------------------ around the programs */
 
+/* Without one, direct I/O fails, and the rest is as it is. */
+static void fz_open_disk(void)
+{
+	int fd;
+
+	if (access("/dev/loop-control", F_OK) && system("modprobe -q loop"))
+		return;
+	fd = open_loop_device(FZ_DISK);
+	if (fd < 0)
+		return;
+	dup2(fd, FZ_FD_DISK);
+	close(fd);
+}
+
 /* Once, before the processes that run programs are forked. */
 void fz_init(void)
 {
@@ -434,6 +461,7 @@ void fz_init(void)
 	}
 	close(fd[0]);
 	close(fd[1]);
+	fz_open_disk();
 }
 
 static void fz_map_scratch(void)

@@ -61,6 +61,7 @@
 #define FZ_FD_KCOV	202
 #define FZ_FD_LOG	203
 #define FZ_FD_KMSG	204
+#define FZ_FD_DISK	205
 #define FZ_FD_END	256
 
 extern uint64_t A[FZ_VARS];	/* arena file */
@@ -102,6 +103,7 @@ long fz_madvise(const uint64_t *a);
 long fz_mremap(const uint64_t *a);
 long fz_vm_copy(const uint64_t *a);
 long fz_pin(const uint64_t *a);
+long fz_direct(const uint64_t *a);
 long fz_sendfd(const uint64_t *a);
 long fz_recvfd(const uint64_t *a);
 long fz_kill(const uint64_t *a);

@@ -239,6 +239,8 @@ struct fz_call fz_calls[] = {
 	       ARG(bytes, FZ_COUNT), ARG(write, FZ_BOOL)),
 	HELPER(pin, fz_pin, 0, 8,
 	       ARG(pipe, FZ_PIPE), ARG(at, FZ_MEMORY), ARG(bytes, FZ_COUNT)),
+	HELPER(direct, fz_direct, 0, 8,
+	       ARG(at, FZ_MEMORY), ARG(bytes, FZ_COUNT), ARG(write, FZ_BOOL)),
 	HELPER(sendfd, fz_sendfd, 0, 6,
 	       ARG(socket, FZ_SEND), ARG(fd, FZ_FILE)),
 	HELPER(recvfd, fz_recvfd, 'F', 5, ARG(socket, FZ_RECV)),

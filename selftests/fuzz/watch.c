@@ -94,6 +94,7 @@ static void fz_open_log(void)
 
 void fz_watch_init(void)
 {
+	fz_init();
 	fz_open_log();
 	fz_get("/proc/sys/kernel/tainted", fz_tainted, sizeof(fz_tainted));
 	fz_lockdep = fz_lockdep_works();

@@ -18,6 +18,7 @@
  * process hangs).
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,6 +29,9 @@
 #include "runtime.h"
 
 #define FZ_MAX_PROGRAMS	512
+
+/* Milliseconds until a program that is run again is killed, and should die. */
+#define FZ_PATIENCE	30000
 
 static struct fz_program *fz_programs;
 
@@ -67,7 +71,28 @@ static unsigned int fz_workers(unsigned int n)
 	return workers < FZ_WORKERS ? workers : FZ_WORKERS;
 }
 
-static void fz_run_file(const char *path, unsigned int times)
+/* Waits for the workers; those that take too long are killed. */
+static bool fz_reap(unsigned int workers)
+{
+	uint64_t begun = fz_now();
+	unsigned int i;
+	pid_t pid;
+
+	while (pid = waitpid(-1, NULL, WNOHANG), pid >= 0) {
+		if (pid)
+			continue;
+		if (fz_now() > begun + 2 * FZ_PATIENCE)
+			return false;
+		if (fz_now() > begun + FZ_PATIENCE)
+			for (i = 0; i < workers; i++)
+				kill(fz_shared->worker[i].pid, SIGKILL);
+		usleep(1000);
+	}
+	return true;
+}
+
+/* Returns false if it hangs. */
+static bool fz_run_file(const char *path, unsigned int times)
 {
 	unsigned int n = fz_load(path), workers = fz_workers(n), i, worker;
 
@@ -80,17 +105,21 @@ static void fz_run_file(const char *path, unsigned int times)
 				fz_rerun(fz_programs, n, worker);
 			fz_shared->worker[worker].pid = pid;
 		}
-		while (wait(NULL) > 0)
-			;
+		if (!fz_reap(workers))
+			return false;
 		fz_clean();
 	}
+	return true;
 }
 
 static int fz_run_files(char **path, unsigned int times)
 {
 	fz_watch_init();
 	for (; *path; path++) {
-		fz_run_file(*path, times);
+		if (!fz_run_file(*path, times)) {
+			printf("fuzz: %s hangs\n", *path);
+			return FZ_HANG;
+		}
 		if (fz_complained()) {
 			printf("fuzz: the kernel has complained of %s\n",
 			       *path);

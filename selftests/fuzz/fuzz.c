@@ -71,6 +71,12 @@ static unsigned int fz_workers(unsigned int n)
 	return workers < FZ_WORKERS ? workers : FZ_WORKERS;
 }
 
+static void fz_kill_worker(unsigned int i)
+{
+	if (fz_shared->worker[i].pid > 0)
+		kill(fz_shared->worker[i].pid, SIGKILL);
+}
+
 /* Waits for the workers; those that take too long are killed. */
 static bool fz_reap(unsigned int workers)
 {
@@ -85,7 +91,7 @@ static bool fz_reap(unsigned int workers)
 			return false;
 		if (fz_now() > begun + FZ_PATIENCE)
 			for (i = 0; i < workers; i++)
-				kill(fz_shared->worker[i].pid, SIGKILL);
+				fz_kill_worker(i);
 		usleep(1000);
 	}
 	return true;

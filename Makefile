@@ -47,7 +47,7 @@ module:
 ifeq ($(wildcard module/main.c),)
 	@echo 'module: there are no sources yet'
 else ifneq ($(asked)$(wildcard $(KDIR)/Makefile),)
-	+@$(kbuild) $(if $(W),W=$(W)) $(if $(C),C=$(C)) $(if $(CF),CF=$(CF)) modules
+	+@$(kbuild) $(if $(W),W=$(W)) $(if $(PLANT),PLANT=$(PLANT)) $(if $(C),C=$(C)) $(if $(CF),CF=$(CF)) modules
 else
 	@echo 'module: left out, the running kernel has no headers here;' \
 		'choose a kernel with KDIR=..., or let "make vm" fetch one'

@@ -17,6 +17,7 @@
 #include "ioctl.h"
 #include "name.h"
 #include "page.h"
+#include "plant.h"
 #include "refs.h"
 #include "root.h"
 #include "slot.h"
@@ -287,6 +288,7 @@ static int marena_run_collect(struct marena_request *req)
 
 static int marena_run_stats(struct marena_request *req)
 {
+	marena_plant(marena_arena_of(req->file));
 	return marena_stats_get(marena_arena_of(req->file), &req->args.stats);
 }
 

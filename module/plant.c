@@ -115,7 +115,8 @@ static void marena_plant_array_bounds(struct marena_arena *arena)
 	struct marena_client *client = kzalloc(sizeof(*client), GFP_KERNEL);
 
 	if (client)
-		WRITE_ONCE(client->slots[marena_opaque(MARENA_SLOT_PAGES)], NULL);
+		WRITE_ONCE(client->slots[marena_opaque(MARENA_SLOT_PAGES + 1)],
+			   NULL);
 	kfree(client);
 }
 

@@ -185,8 +185,9 @@ static void marena_test_mark_array(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, marena_test_mark(test, arena).objects_live, 5);
 	for (i = 0; i < 8; i++)
-		KUNIT_EXPECT_EQ(test, marena_test_is_marked(arena,
-				leaves->offset + i * 16), !(i % 2));
+		KUNIT_EXPECT_EQ(test, !(i % 2),
+				marena_test_is_marked(arena, leaves->offset +
+						      i * 16));
 }
 
 /* Words that are no reference: outside, between slots, to a free slot. */

@@ -130,9 +130,11 @@ static void marena_test_find_run(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, marena_find_run(arena, 1, 0), 3);
 
 	marena_span_enter(arena, 0, 3, NULL);
-	marena_span_enter(arena, 4, 2 * MARENA_REGION_PAGES - 6, NULL);
-	marena_span_enter(arena, MARENA_REGION_PAGES - 2, 2, &span);
-	marena_span_enter(arena, MARENA_REGION_PAGES - 2, 2, NULL);
+	marena_span_enter(arena, 4, MARENA_REGION_PAGES - 6, NULL);
+	marena_span_enter(arena, MARENA_REGION_PAGES, MARENA_REGION_PAGES,
+			  NULL);
+	KUNIT_EXPECT_EQ(test, marena_find_regions(arena,
+						  2 * MARENA_REGION_PAGES), 0);
 	mutex_unlock(&arena->lock);
 }
 

@@ -126,22 +126,24 @@ static void marena_test_type_equal(struct kunit *test)
 	struct marena_arena *arena = marena_test_arena(test, SZ_2M, 0);
 	const u32 refs[] = { 0, 8 }, others[] = { 0, 16 };
 	struct marena_type *type = marena_test_type(test, arena, 24, refs, 2);
+	const struct marena_type *same, *other, *fewer, *larger;
 
+	same = marena_test_type(test, arena, 24, refs, 2);
+	other = marena_test_type(test, arena, 24, others, 2);
+	fewer = marena_test_type(test, arena, 24, refs, 1);
+	larger = marena_test_type(test, arena, 32, refs, 2);
 	KUNIT_EXPECT_TRUE(test, marena_type_equal(type, type));
-	KUNIT_EXPECT_TRUE(test, marena_type_equal(type,
-			  marena_test_type(test, arena, 24, refs, 2)));
-	KUNIT_EXPECT_FALSE(test, marena_type_equal(type,
-			   marena_test_type(test, arena, 24, others, 2)));
-	KUNIT_EXPECT_FALSE(test, marena_type_equal(type,
-			   marena_test_type(test, arena, 24, refs, 1)));
-	KUNIT_EXPECT_FALSE(test, marena_type_equal(type,
-			   marena_test_type(test, arena, 32, refs, 2)));
+	KUNIT_EXPECT_TRUE(test, marena_type_equal(type, same));
+	KUNIT_EXPECT_FALSE(test, marena_type_equal(type, other));
+	KUNIT_EXPECT_FALSE(test, marena_type_equal(type, fewer));
+	KUNIT_EXPECT_FALSE(test, marena_type_equal(type, larger));
 }
 
 static void marena_test_type_find(struct kunit *test)
 {
 	struct marena_arena *arena = marena_test_arena(test, SZ_2M, 0);
 	struct marena_type *type = marena_test_type(test, arena, 1, NULL, 0);
+	struct marena_type *words;
 
 	KUNIT_EXPECT_EQ(test, type->id, 2);
 	KUNIT_EXPECT_PTR_EQ(test, marena_type_find(arena, 2), type);
@@ -149,8 +151,8 @@ static void marena_test_type_find(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, marena_type_find(arena, MARENA_MAX_TYPES));
 	KUNIT_EXPECT_NULL(test, marena_type_find(arena, U32_MAX));
 	KUNIT_EXPECT_TRUE(test, marena_type_is_opaque(type));
-	KUNIT_EXPECT_FALSE(test, marena_type_is_opaque(
-			   marena_type_find(arena, MARENA_TYPE_CONSERVATIVE)));
+	words = marena_type_find(arena, MARENA_TYPE_CONSERVATIVE);
+	KUNIT_EXPECT_FALSE(test, marena_type_is_opaque(words));
 
 	mutex_lock(&arena->lock);
 	KUNIT_EXPECT_PTR_EQ(test, marena_type_by_name(arena, type->name), type);

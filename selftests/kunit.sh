@@ -19,7 +19,7 @@ fi
 told()
 {
 	sed -n -e "s/^    \(ok\|not ok\) [0-9]* /\1 $1: /p" \
-		-e '/^    \(# [A-Z]\|ok\|not ok\|KTAP\|1\.\.\)/d' \
+		-e '/^    \(# [A-Zm]\|ok\|not ok\|KTAP\|1\.\.\)/d' \
 		-e 's/^    /# /p' \
 		-e "s/^not ok 1 /not ok $1: the suite /p" \
 		"$results/$1/results"

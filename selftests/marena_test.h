@@ -199,6 +199,24 @@ bool mt_module_try_unload(void);
 void mt_module_unload(void);
 unsigned long mt_env(const char *name, unsigned long fallback);
 
+/*
+ * Failing allocations, one after the other: mt_inject_next(), what is to meet
+ * a failure, mt_inject_end(); until that says that there was none.
+ */
+struct mt_inject {
+	int fd;
+	int all_fd;
+	unsigned int nth;
+};
+
+bool mt_inject_init(struct mt_inject *inject, pid_t pid);
+void mt_inject_exit(struct mt_inject *inject);
+void mt_inject_next(struct mt_inject *inject);
+bool mt_inject_end(struct mt_inject *inject);
+void mt_inject_all_next(struct mt_inject *inject);
+bool mt_inject_all_end(struct mt_inject *inject);
+pid_t mt_find_process(const char *name);
+
 /* xorshift: the same sequence from the same seed on every machine */
 struct mt_random {
 	__u64 state;

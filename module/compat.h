@@ -46,12 +46,14 @@ static inline void simple_inode_init_ts(struct inode *inode)
 #define inode_just_drop generic_delete_inode
 #endif
 
-static inline unsigned int marena_ns_refs(struct ns_common *ns)
+/* Does anybody but the caller refer to that namespace? */
+static inline bool marena_ns_is_shared(struct ns_common *ns)
 {
 #ifdef MARENA_HAVE_NS_REF_READ
-	return __ns_ref_read(ns);
+	/* References to the first one are not counted. */
+	return is_ns_init_id(ns) || __ns_ref_read(ns) > 1;
 #else
-	return refcount_read(&ns->count);
+	return refcount_read(&ns->count) > 1;
 #endif
 }
 

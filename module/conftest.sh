@@ -43,7 +43,7 @@ probes()
 
 	compiles NS_REF_READ 'linux/ns_common.h' '
 		struct ns_common *ns = NULL;
-		(void)__ns_ref_read(ns);'
+		(void)(is_ns_init_id(ns) || __ns_ref_read(ns));'
 
 	compiles FOLIO_MAPCOUNT 'linux/mm.h' '
 		struct folio *folio = NULL;

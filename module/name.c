@@ -357,7 +357,7 @@ static bool marena_names_remove_orphan(struct inode **inode)
 
 	lockdep_assert_held(&marena_names_lock);
 	list_for_each_entry(set, &marena_names_sets, link) {
-		if (marena_ns_refs(set->ns) > 1)
+		if (marena_ns_is_shared(set->ns))
 			continue;
 		node = rb_first(&set->names);
 		*inode = marena_name_remove(rb_entry(node, struct marena_name,

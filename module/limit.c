@@ -147,3 +147,7 @@ void marena_user_uncharge(struct marena_user *user, enum marena_resource res,
 {
 	atomic64_sub(n, &user->used[res]);
 }
+
+#ifdef MARENA_KUNIT
+#include "limit_test.c"
+#endif

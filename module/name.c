@@ -392,3 +392,7 @@ void marena_names_exit(void)
 {
 	cancel_delayed_work_sync(&marena_names_work);
 }
+
+#ifdef MARENA_KUNIT
+#include "name_test.c"
+#endif

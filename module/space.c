@@ -66,3 +66,7 @@ void marena_space_release(struct marena_arena *arena)
 	list_del(&arena->space_link);
 	mutex_unlock(&marena_space_lock);
 }
+
+#ifdef MARENA_KUNIT
+#include "space_test.c"
+#endif

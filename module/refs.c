@@ -422,3 +422,7 @@ int marena_spill(struct marena_client *client, const struct marena_spill *arg)
 	mutex_unlock(&client->spill_lock);
 	return err;
 }
+
+#ifdef MARENA_KUNIT
+#include "refs_test.c"
+#endif

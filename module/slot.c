@@ -180,3 +180,7 @@ void marena_slots_free(struct marena_client *client)
 		marena_slot_page_free(client->slots[i]);
 	}
 }
+
+#ifdef MARENA_KUNIT
+#include "slot_test.c"
+#endif

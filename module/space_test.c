@@ -80,6 +80,7 @@ static void marena_test_space_full(struct kunit *test)
 {
 	const u64 quarter = (MARENA_SPACE_END - MARENA_SPACE_FIRST) / 4;
 	struct marena_arena *a[4], *small = marena_test_space(test, SZ_2M);
+	struct marena_arena *large;
 	u64 cursor = marena_space_cursor;
 	unsigned int i;
 
@@ -92,9 +93,8 @@ static void marena_test_space_full(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, marena_space_reserve(a[i]), 0);
 	}
 	/* What is left behind them is too little for one more. */
-	KUNIT_EXPECT_EQ(test, marena_space_reserve(marena_test_space(test,
-							a[0]->size)),
-			-ENOSPC);
+	large = marena_test_space(test, a[0]->size);
+	KUNIT_EXPECT_EQ(test, marena_space_reserve(large), -ENOSPC);
 	marena_space_release(a[2]);
 	KUNIT_EXPECT_EQ(test, marena_space_reserve(a[2]), 0);
 	KUNIT_EXPECT_EQ(test, a[2]->base, marena_space_end(a[1]));

@@ -82,16 +82,21 @@ marena_arena_alloc(const struct marena_create *args)
 	if (args->mem_limit && args->mem_limit < arena->size)
 		arena->limit = DIV_ROUND_UP_ULL(args->mem_limit,
 						MARENA_PAGE_SIZE);
+	arena->copies_limit = DIV_ROUND_UP_ULL(min(args->snapshot_limit,
+						   arena->size),
+					       MARENA_PAGE_SIZE);
 	arena->gc_percent = args->gc_percent ? : MARENA_DEFAULT_GC_PERCENT;
 
 	mutex_init(&arena->lock);
 	xa_init(&arena->classes);
 	INIT_LIST_HEAD(&arena->leases);
+	INIT_LIST_HEAD(&arena->revoked);
 	mutex_init(&arena->root_lock);
 	arena->roots = RB_ROOT;
 	spin_lock_init(&arena->client_lock);
 	INIT_LIST_HEAD(&arena->clients);
 	init_waitqueue_head(&arena->gate_wait);
+	marena_barrier_init(arena);
 	return arena;
 }
 

@@ -14,17 +14,19 @@
  *       region->lock         the page table of a region (spinlock)
  *       client->slot_lock    who owns the thread slots (spinlock)
  *       client->pages' lock  the page table of a reference map (spinlock)
+ *       client->copies' lock the snapshot of a reference map (spinlock)
  *
  * No user memory is touched, and no mmap_lock taken, under any of them. While
- * the gate is closed, the collector takes arena->lock (for a moment, to end
- * leases), the root lock and spinlocks: all are held by others for short,
- * bounded work that never waits for the gate.
+ * the gate is closed, the collector tries for arena->lock, within its budget,
+ * and takes page locks and spinlocks: all are held by others for short, bounded
+ * work that never waits for the gate, nor for the end of write protection.
  */
 #ifndef MARENA_ARENA_H
 #define MARENA_ARENA_H
 
 #include <linux/bits.h>
 #include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
 #include <linux/spinlock.h>
@@ -35,6 +37,7 @@
 
 #include <linux/marena.h>
 
+#include "barrier.h"
 #include "collector.h"
 
 struct file;
@@ -75,6 +78,7 @@ struct marena_user;
  * @nr_regions: @size in regions (invariant)
  * @limit: pages that may be charged (invariant)
  * @gc_percent: growth that starts a cycle, MARENA_GC_OFF (invariant)
+ * @copies_limit: pages that a snapshot may take; 0: the default (invariant)
  * @inode: our inode (invariant)
  * @user: who is charged (invariant)
  * @space_link: in the list of address ranges (marena_space_lock)
@@ -88,14 +92,21 @@ struct marena_user;
  * @nr_types: how many
  * @classes: struct marena_class by type and size class
  * @leases: spans that are leased
+ * @revoked: spans whose leases the rendezvous has ended, but for the tables
  * @nr_leases: how many
  * @nr_spans: spans that exist
  * @charged: pages with a reference count above zero
  * @trigger: value of @charged that starts a cycle
- * @marking: no lease or span comes or goes (between the end of all leases, in
- *           the rendezvous, and the end of marking)
- * @root_lock: protects @roots and @nr_roots
+ * @marking: the collector marks, from the snapshot that the rendezvous took to
+ *           the end of marking: no span and no page goes meanwhile. Read under
+ *           a region's lock as well
+ * @marked: mark passes completed; a span whose @swept is the same has nothing
+ *          on it that was found dead
+ * @marks_hold: the mark bits are those of the pass with number @marked
+ * @barrier: write protection, and the snapshot
+ * @root_lock: protects @roots and @nr_roots, and who clears @roots_pending
  * @roots: named roots by name
+ * @roots_pending: the marker is still to visit the roots
  * @nr_roots: how many; read without the lock for the figures
  * @client_lock: protects @clients, @nr_clients and @gate
  * @clients: clients that have not ended
@@ -115,6 +126,7 @@ struct marena_arena {
 	unsigned long nr_regions;
 	u64 limit;
 	u32 gc_percent;
+	u64 copies_limit;
 	struct inode *inode;
 	struct marena_user *user;
 	struct list_head space_link;
@@ -129,16 +141,22 @@ struct marena_arena {
 	u32 nr_types;
 	struct xarray classes;
 	struct list_head leases;
+	struct list_head revoked;
 	u64 nr_leases;
 	u64 nr_spans;
 	u64 charged;
 	u64 trigger;
 	bool marking;
+	bool marks_hold;
+	u32 marked;
+
+	struct marena_barrier barrier;
 
 	/* Protects the named roots. */
 	struct mutex root_lock;
 	struct rb_root roots;
 	u32 nr_roots;
+	bool roots_pending;
 
 	/* Protects who the clients are, and the gate. */
 	spinlock_t client_lock;
@@ -177,6 +195,12 @@ static inline u64 marena_map_bytes(const struct marena_arena *arena)
 static inline u64 marena_mapping_size(const struct marena_arena *arena)
 {
 	return arena->size + marena_map_bytes(arena);
+}
+
+static inline bool marena_is_protecting(const struct marena_arena *arena)
+{
+	/* Pairs with the store in marena_barrier_cut(). */
+	return smp_load_acquire(&arena->barrier.protecting);
 }
 
 static inline bool marena_gate_is_open(const struct marena_arena *arena)

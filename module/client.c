@@ -4,6 +4,7 @@
  */
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
@@ -30,7 +31,7 @@ static void marena_client_free(struct kref *kref)
 	struct marena_client *client =
 		container_of(kref, struct marena_client, kref);
 
-	/* If it attached and ended within one pass of marking. */
+	/* If it ended while marking, and the collector did not list it. */
 	marena_refs_drop(client);
 	marena_slots_free(client);
 	if (client->control)
@@ -108,7 +109,7 @@ void marena_client_end(struct marena_client *client)
 	if (ends) {
 		marena_leases_drop(client);
 		/* Not stored in vain: the collector reads it after marking. */
-		orphaned = arena->marking;
+		orphaned = arena->marking && READ_ONCE(client->counting);
 		if (orphaned)
 			client->orphaned = true;
 	}
@@ -182,6 +183,7 @@ static struct marena_client *marena_client_alloc(struct marena_arena *arena,
 	spin_lock_init(&client->slot_lock);
 	mutex_init(&client->spill_lock);
 	xa_init(&client->pages);
+	xa_init(&client->copies);
 	xa_init(&client->spills);
 
 	client->control = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
@@ -266,6 +268,22 @@ static vm_fault_t marena_client_fault(struct vm_fault *vmf)
 	return vmf->page ? 0 : VM_FAULT_SIGBUS;
 }
 
+/*
+ * Slots and the gate need no barrier. As they belong to no inode's address
+ * space, they have to be locked here.
+ */
+static vm_fault_t marena_client_mkwrite(struct vm_fault *vmf)
+{
+	struct marena_client *client = marena_client_of(vmf->vma->vm_file);
+
+	if (vmf->pgoff >= MARENA_REFS_PAGE)
+		return marena_refs_mkwrite(client,
+					   vmf->pgoff - MARENA_REFS_PAGE,
+					   vmf->page);
+	lock_page(vmf->page);
+	return VM_FAULT_LOCKED;
+}
+
 static void marena_client_vma_open(struct vm_area_struct *vma)
 {
 	atomic_inc(&marena_client_of(vma->vm_file)->vmas);
@@ -284,7 +302,9 @@ static const struct vm_operations_struct marena_client_vm_ops = {
 	.close = marena_client_vma_close,
 	.may_split = marena_vma_refuse_split,
 	.mremap = marena_vma_refuse_move,
+	.mprotect = marena_vma_mprotect,
 	.fault = marena_client_fault,
+	.page_mkwrite = marena_client_mkwrite,
 };
 
 /*

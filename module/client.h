@@ -67,6 +67,9 @@ struct marena_slot_page {
  * @pages: pages of the reference map, by their number in it (its own lock; what
  *         it lists stays there while that page is locked). User space writes
  *         the pages, and the kernel, under the lock of the page
+ * @copies: copies of pages of the map that were written since the rendezvous
+ * @counting: the marker is still to go through the map (written under
+ *            arena->lock, and cleared under the lock of @copies)
  * @spill_lock: protects @spills and @nr_spills
  * @spills: counts that the map's bytes cannot hold, in MARENA_SPILL_UNIT, by
  *          granule
@@ -92,6 +95,8 @@ struct marena_client {
 	struct marena_slot_page *slots[MARENA_SLOT_PAGES];
 
 	struct xarray pages;
+	struct xarray copies;
+	bool counting;
 	/* Protects the spills. */
 	struct mutex spill_lock;
 	struct xarray spills;

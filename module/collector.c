@@ -5,7 +5,9 @@
  *   IDLE -> PREPARE -> RENDEZVOUS -> MARK -> SWEEP -> IDLE
  *              |           |
  *              |           +-- given up: a thread stays in its section
- *              +-- mark bits are cleared
+ *              +-- pages are protected, mark bits are cleared
+ *
+ * Programs are stopped in the rendezvous alone.
  *
  * Attempts at a cycle are numbered. Who wants one asks for the attempt after
  * that which has begun, and waits until it is over.
@@ -16,6 +18,7 @@
 #include <linux/sched.h>
 
 #include "arena.h"
+#include "barrier.h"
 #include "client.h"
 #include "collector.h"
 #include "mark.h"
@@ -50,17 +53,39 @@ static void marena_set_trigger(struct marena_arena *arena)
 	mutex_unlock(&arena->lock);
 }
 
+/* Add what settling spans has done. */
+void marena_collector_account(struct marena_collector *col,
+			      const struct marena_settled *settled)
+{
+	spin_lock(&col->lock);
+	col->freed += settled->freed;
+	col->reclaimed += settled->reclaimed;
+	spin_unlock(&col->lock);
+}
+
 static void marena_cycle_account(struct marena_collector *col,
-				 const struct marena_cycle_figures *figures,
-				 const struct marena_settled *swept)
+				 const struct marena_cycle_figures *figures)
 {
 	spin_lock(&col->lock);
 	col->last = *figures;
 	col->cycles++;
-	col->freed += swept->freed;
-	col->reclaimed += swept->reclaimed;
 	col->pause_max_ns = max(col->pause_max_ns, figures->pause_ns);
 	spin_unlock(&col->lock);
+}
+
+/*
+ * Protect what was written since the last cycle, and clear the mark bits. The
+ * first also waits for faults that were of use to the last cycle.
+ */
+static void marena_prepare(struct marena_arena *arena)
+{
+	mutex_lock(&arena->lock);
+	arena->marks_hold = false;
+	mutex_unlock(&arena->lock);
+	marena_barrier_protect(arena);
+	marena_regions_clear_marks(arena);
+	WRITE_ONCE(arena->col.grey, false);
+	marena_barrier_protect(arena);
 }
 
 /* Returns 0, -EBUSY (given up) or -EINTR (the arena goes). */
@@ -68,16 +93,16 @@ static int marena_cycle(struct marena_arena *arena)
 {
 	struct marena_cycle_figures figures = {};
 	struct marena_settled swept = {};
-	u64 closed, begun;
+	u64 begun;
 	LIST_HEAD(clients);
 	bool marked;
 	int err;
 
 	marena_set_phase(arena, MARENA_PHASE_PREPARE);
-	marena_regions_clear_marks(arena);
+	marena_prepare(arena);
 
 	marena_set_phase(arena, MARENA_PHASE_RENDEZVOUS);
-	err = marena_rendezvous(arena, &clients, &closed);
+	err = marena_rendezvous(arena, &clients, &figures.pause_ns);
 	if (err)
 		return err;
 
@@ -85,8 +110,7 @@ static int marena_cycle(struct marena_arena *arena)
 	begun = ktime_get_ns();
 	marked = marena_mark(arena, &clients, &figures);
 	figures.mark_ns = ktime_get_ns() - begun;
-	marena_rendezvous_end(arena, &clients);
-	figures.pause_ns = ktime_get_ns() - closed;
+	marena_mark_end(arena, &clients, marked, &figures);
 	if (!marked)
 		return -EINTR;
 
@@ -95,7 +119,8 @@ static int marena_cycle(struct marena_arena *arena)
 	marena_sweep(arena, &swept);
 	figures.sweep_ns = ktime_get_ns() - begun;
 
-	marena_cycle_account(&arena->col, &figures, &swept);
+	marena_collector_account(&arena->col, &swept);
+	marena_cycle_account(&arena->col, &figures);
 	return 0;
 }
 

@@ -2,22 +2,17 @@
 #ifndef MARENA_COLLECTOR_H
 #define MARENA_COLLECTOR_H
 
+#include <linux/atomic.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 
+#include <linux/marena.h>
+
 struct marena_arena;
 struct marena_mark_stack;
+struct marena_settled;
 struct task_struct;
-
-/* Where a cycle is. Marking is to leave the rendezvous; then it follows it. */
-enum marena_phase {
-	MARENA_PHASE_IDLE,
-	MARENA_PHASE_PREPARE,		/* mark bits are cleared */
-	MARENA_PHASE_RENDEZVOUS,	/* the gate is closed from here ... */
-	MARENA_PHASE_MARK,		/* ... to the end of this */
-	MARENA_PHASE_SWEEP,
-};
 
 /**
  * struct marena_cycle_figures - what the last cycle found
@@ -27,6 +22,8 @@ enum marena_phase {
  * @mark_ns: time spent marking
  * @sweep_ns: time spent sweeping
  * @overflows: times that the mark stack was full
+ * @copied: pages that were copied because they were written while marking
+ * @shaded: pages that were shaded instead
  */
 struct marena_cycle_figures {
 	u64 objects_live;
@@ -35,6 +32,8 @@ struct marena_cycle_figures {
 	u64 mark_ns;
 	u64 sweep_ns;
 	u64 overflows;
+	u64 copied;
+	u64 shaded;
 };
 
 /**
@@ -42,6 +41,10 @@ struct marena_cycle_figures {
  * @task: the thread (invariant after creation)
  * @stack: the mark stack (the thread's own)
  * @phase: where the cycle is (written by the thread)
+ * @grey: some pages are grey
+ * @shading: how many shade just now: what they have marked may not be grey yet
+ * @shaded_objects: objects that others than the thread have marked
+ * @shaded_bytes: bytes of their slots
  * @wake: the thread waits here
  * @done: those who asked for a cycle wait here
  * @lock: protects what follows
@@ -61,6 +64,10 @@ struct marena_collector {
 	struct task_struct *task;
 	struct marena_mark_stack *stack;
 	enum marena_phase phase;
+	bool grey;
+	atomic_t shading;
+	atomic64_t shaded_objects;
+	atomic64_t shaded_bytes;
 	wait_queue_head_t wake;
 	wait_queue_head_t done;
 
@@ -79,6 +86,8 @@ struct marena_collector {
 	struct marena_cycle_figures last;
 };
 
+void marena_collector_account(struct marena_collector *col,
+			      const struct marena_settled *settled);
 int marena_collector_start(struct marena_arena *arena);
 void marena_collector_stop(struct marena_arena *arena);
 

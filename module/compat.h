@@ -25,6 +25,30 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 }
 #endif
 
+static inline int marena_page_mapcount(struct page *page)
+{
+#ifdef MARENA_HAVE_FOLIO_MAPCOUNT
+	return folio_mapcount(page_folio(page));
+#else
+	return page_mapcount(page);
+#endif
+}
+
+/*
+ * Protect @nr pages of a file from @first on against writing, in all processes
+ * that map it. Where the kernel has no call for that, they are unmapped, and
+ * mapped anew, for reading, by who reads them.
+ */
+static inline void marena_write_protect(struct address_space *mapping,
+					pgoff_t first, pgoff_t nr)
+{
+#ifdef MARENA_HAVE_WP_SHARED_MAPPING_RANGE
+	wp_shared_mapping_range(mapping, first, nr);
+#else
+	unmap_mapping_pages(mapping, first, nr, false);
+#endif
+}
+
 #ifdef MARENA_HAVE_MNT_IDMAP
 #define MARENA_IDMAP struct mnt_idmap
 #define MARENA_NOP_IDMAP (&nop_mnt_idmap)

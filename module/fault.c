@@ -8,6 +8,7 @@
 #include <linux/sched.h>
 
 #include "arena.h"
+#include "barrier.h"
 #include "compat.h"
 #include "fault.h"
 #include "fs.h"
@@ -44,6 +45,9 @@ static int marena_heap_page_make(struct marena_region *region, unsigned int i)
 	spin_lock(&region->lock);
 	if (region->refs[i] && !region->pages[i]) {
 		WRITE_ONCE(region->pages[i], page);
+		/* What was not there at the rendezvous need not be copied. */
+		if (READ_ONCE(arena->marking))
+			__set_bit(i, region->saved);
 		atomic64_inc(&arena->resident);
 		page = NULL;
 	}
@@ -104,6 +108,17 @@ static vm_fault_t marena_arena_fault(struct vm_fault *vmf)
 	return marena_map_fault(arena, vmf->pgoff - pages, &vmf->page);
 }
 
+/* The alloc map is no part of the snapshot: see marena_span_blacken(). */
+static vm_fault_t marena_arena_mkwrite(struct vm_fault *vmf)
+{
+	struct marena_arena *arena = marena_arena_of(vmf->vma->vm_file);
+
+	if (vmf->pgoff < marena_nr_pages(arena))
+		return marena_heap_mkwrite(arena, vmf->pgoff, vmf->page);
+	lock_page(vmf->page);
+	return VM_FAULT_LOCKED;
+}
+
 /* Mappings are whole: none is cut (munmap, mprotect of a part) or moved. */
 int marena_vma_refuse_split(struct vm_area_struct *vma, unsigned long addr)
 {
@@ -115,10 +130,28 @@ int marena_vma_refuse_move(struct vm_area_struct *vma)
 	return -EINVAL;
 }
 
+/*
+ * Making a mapping writable, or giving it another protection key, makes pages of
+ * it writable, without a word to us, that were written once, although they are
+ * protected since. So let there be none. (Where the kernel balances NUMA nodes,
+ * it does the same to pages that it has looked at; but not to such as are always
+ * dirty.)
+ */
+int marena_vma_mprotect(struct vm_area_struct *vma, unsigned long start,
+			unsigned long end, unsigned long flags)
+{
+	if (flags & VM_WRITE && start == vma->vm_start && end == vma->vm_end)
+		unmap_mapping_pages(vma->vm_file->f_mapping, vma->vm_pgoff,
+				    vma_pages(vma), false);
+	return 0;
+}
+
 static const struct vm_operations_struct marena_arena_vm_ops = {
 	.may_split = marena_vma_refuse_split,
 	.mremap = marena_vma_refuse_move,
+	.mprotect = marena_vma_mprotect,
 	.fault = marena_arena_fault,
+	.page_mkwrite = marena_arena_mkwrite,
 };
 
 /*

@@ -7,6 +7,8 @@ struct vm_area_struct;
 
 int marena_vma_refuse_split(struct vm_area_struct *vma, unsigned long addr);
 int marena_vma_refuse_move(struct vm_area_struct *vma);
+int marena_vma_mprotect(struct vm_area_struct *vma, unsigned long start,
+			unsigned long end, unsigned long flags);
 int marena_arena_mmap(struct file *file, struct vm_area_struct *vma);
 unsigned long marena_arena_unmapped_area(struct file *file, unsigned long addr,
 					 unsigned long len, unsigned long pgoff,

@@ -13,13 +13,25 @@
  * a candidate, and what it stands for is looked up in the kernel's own tables.
  * A field that points to the inside of an object refers to the object; counts
  * and roots are kept for where an object begins.
+ *
+ * Programs run meanwhile. What is marked is what was live at the rendezvous, and
+ * that is found in the snapshot (barrier.c): of a page that was written since,
+ * the marker reads the copy. It may read a page just before that is written, so
+ * it looks afterwards whether there is a copy now, and then reads that. Objects
+ * that came later have their marks from the beginning (marena_span_blacken).
+ * No span and no memory goes before marking is over.
+ *
+ * A page that could not be copied is shaded, by who wants to write it: what its
+ * objects refer to is marked, and made grey.
  */
+#include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "arena.h"
+#include "barrier.h"
 #include "client.h"
 #include "mark.h"
 #include "refs.h"
@@ -68,19 +80,18 @@ struct marena_mark_stack {
 /**
  * struct marena_marker - the state of one mark pass
  * @arena: what is marked
- * @stack: its mark stack
+ * @stack: its mark stack; NULL: what is found is made grey (shading)
  * @figures: what was found
- * @grey: some pages are grey
  * @slice: objects scanned since others were let run
  * @stopped: the arena goes; nothing matters any more
  * @page: number of the page that was read last
- * @memory: where its memory is, or NULL if it has none
+ * @memory: what it held at the rendezvous, as far as is known; NULL if it has no
+ *          memory
  */
 struct marena_marker {
 	struct marena_arena *arena;
 	struct marena_mark_stack *stack;
 	struct marena_cycle_figures *figures;
-	bool grey;
 	unsigned int slice;
 	bool stopped;
 	u64 page;
@@ -172,9 +183,10 @@ static void marena_make_grey(struct marena_marker *marker, u64 offset)
 {
 	u64 page = offset >> MARENA_PAGE_SHIFT;
 
-	__set_bit(page % MARENA_REGION_PAGES,
-		  marena_region_of_page(marker->arena, page)->grey);
-	marker->grey = true;
+	set_bit(page % MARENA_REGION_PAGES,
+		marena_region_of_page(marker->arena, page)->grey);
+	/* Pairs with the exchange in marena_mark_grey(). */
+	smp_store_release(&marker->arena->col.grey, true);
 	marker->figures->overflows++;
 }
 
@@ -184,19 +196,19 @@ static void marena_push(struct marena_marker *marker, u64 offset, u64 chunk)
 	u64 entry = chunk << MARENA_ENTRY_GRANULE_BITS |
 		    offset >> MARENA_GRANULE_SHIFT;
 
-	if (!marena_stack_push(marker->stack, entry))
+	if (!marker->stack || !marena_stack_push(marker->stack, entry))
 		marena_make_grey(marker, offset);
 }
 
 static bool marena_test_and_set_mark(struct marena_arena *arena, u64 offset)
 {
 	u64 page = offset >> MARENA_PAGE_SHIFT;
+	unsigned long *marks =
+		marena_mark_bits(marena_region_of_page(arena, page),
+				 page % MARENA_REGION_PAGES);
+	unsigned int bit = (offset & (MARENA_PAGE_SIZE - 1)) / MARENA_GRANULE;
 
-	return __test_and_set_bit((offset & (MARENA_PAGE_SIZE - 1)) /
-				  MARENA_GRANULE,
-				  marena_mark_bits(marena_region_of_page(arena,
-									 page),
-						   page % MARENA_REGION_PAGES));
+	return test_bit(bit, marks) || test_and_set_bit(bit, marks);
 }
 
 /* Mark the object in the given slot of a span. */
@@ -251,6 +263,21 @@ static void marena_mark_start(void *ctx, u64 offset)
 		marena_mark_slot(marker, span, offset);
 }
 
+/* From now on, words of the page with number @index are read from @page. */
+static void marena_look_at(struct marena_marker *marker, u64 index,
+			   struct page *page)
+{
+	marker->memory = page && !PageHWPoison(page) ? page_address(page) :
+						       NULL;
+	marker->page = index;
+}
+
+static struct page *marena_copy_at(struct marena_marker *marker, u64 index)
+{
+	return marena_copy_of(marena_region_of_page(marker->arena, index),
+			      index % MARENA_REGION_PAGES);
+}
+
 /* The word at @offset of the heap; 0 where there is no (sound) memory. */
 static u64 marena_heap_word(struct marena_marker *marker, u64 offset)
 {
@@ -260,10 +287,11 @@ static u64 marena_heap_word(struct marena_marker *marker, u64 offset)
 
 	if (index != marker->page) {
 		region = marena_region_of_page(marker->arena, index);
-		page = READ_ONCE(region->pages[index % MARENA_REGION_PAGES]);
-		marker->memory = page && !PageHWPoison(page) ?
-				 page_address(page) : NULL;
-		marker->page = index;
+		page = marena_copy_of(region, index % MARENA_REGION_PAGES);
+		if (!page)
+			page = READ_ONCE(region->pages[index %
+						       MARENA_REGION_PAGES]);
+		marena_look_at(marker, index, page);
 	}
 	if (!marker->memory)
 		return 0;
@@ -366,6 +394,40 @@ static u64 marena_next_resident(struct marena_marker *marker,
 	return chunk;
 }
 
+/* Scan the reference fields from byte @from to @to of the object at @start. */
+static void marena_scan_bytes(struct marena_marker *marker,
+			      const struct marena_span *span, u64 start,
+			      u64 from, u64 to)
+{
+	if (span->type->flags & MARENA_TYPE_F_CONSERVATIVE)
+		marena_scan_conservative(marker, start, from, to);
+	else
+		marena_scan_typed(marker, span->type, start, from, to);
+}
+
+/*
+ * Scan a chunk as it was at the rendezvous: if a page of it is copied while it
+ * is read, it is read again, from the copy. It lies on two pages at most.
+ */
+static void marena_scan_snapshot(struct marena_marker *marker,
+				 const struct marena_span *span, u64 start,
+				 u64 from, u64 to)
+{
+	u64 first = (start + from) >> MARENA_PAGE_SHIFT;
+	u64 last = (start + to - 1) >> MARENA_PAGE_SHIFT;
+	struct page *first_copy, *last_copy;
+
+	do {
+		first_copy = marena_copy_at(marker, first);
+		last_copy = marena_copy_at(marker, last);
+		marker->page = ~0ULL;
+		marena_scan_bytes(marker, span, start, from, to);
+		/* Orders what was read before the looks for copies. */
+		smp_rmb();
+	} while (marena_copy_at(marker, first) != first_copy ||
+		 marena_copy_at(marker, last) != last_copy);
+}
+
 /*
  * Scan one chunk of the object. What is left of it is pushed first, so that
  * what the chunk refers to is scanned before the next chunk adds to it.
@@ -387,10 +449,7 @@ static void marena_scan_chunk(struct marena_marker *marker, u64 start,
 		if (next < span->slot_size)
 			marena_push(marker, start, next / MARENA_CHUNK);
 	}
-	if (span->type->flags & MARENA_TYPE_F_CONSERVATIVE)
-		marena_scan_conservative(marker, start, from, to);
-	else
-		marena_scan_typed(marker, span->type, start, from, to);
+	marena_scan_snapshot(marker, span, start, from, to);
 }
 
 /* Returns false if marking is to stop: the arena goes. */
@@ -408,56 +467,96 @@ static bool marena_drain(struct marena_marker *marker)
 	return !marker->stopped;
 }
 
-/* Scan the marked objects that begin on a grey page. */
+/*
+ * Scan the marked objects that begin on a grey page. Free slots are marked as
+ * well, where the span was leased since; and bytes in them, at which no object
+ * can begin.
+ */
 static bool marena_mark_grey_page(struct marena_marker *marker,
 				  struct marena_region *region,
 				  unsigned int i)
 {
+	u64 page = (u64)region->index * MARENA_REGION_PAGES + i;
 	const unsigned long *marks = marena_mark_bits(region, i);
-	u64 offset = (u64)region->index * MARENA_REGION_SIZE +
-		     i * MARENA_PAGE_SIZE;
+	const struct marena_span *span;
 	unsigned int bit;
 
-	__clear_bit(i, region->grey);
 	for_each_set_bit(bit, marks, MARENA_PAGE_GRANULES) {
-		if (marena_type_is_opaque(marena_span_at(marker->arena,
-							 offset)->type))
+		u64 offset = (page << MARENA_PAGE_SHIFT) + bit * MARENA_GRANULE;
+
+		if (marena_slot_start(marker->arena, offset, &span) != offset ||
+		    !marena_alloc_test(marker->arena, offset))
+			continue;
+		if (marena_type_is_opaque(span->type))
 			return true;
-		marena_push(marker, offset + bit * MARENA_GRANULE, 0);
+		marena_push(marker, offset, 0);
 		if (!marena_drain(marker))
 			return false;
 	}
 	return true;
 }
 
-static bool marena_mark_grey(struct marena_marker *marker)
+static bool marena_mark_grey_region(struct marena_marker *marker,
+				    struct marena_region *region)
 {
-	unsigned long index;
 	unsigned int i;
 
-	while (marker->grey) {
-		marker->grey = false;
-		for (index = 0; index < READ_ONCE(marker->arena->high);
-		     index++) {
-			struct marena_region *region =
-				marena_region(marker->arena, index);
+	for_each_set_bit(i, region->grey, MARENA_REGION_PAGES)
+		if (test_and_clear_bit(i, region->grey) &&
+		    !marena_mark_grey_page(marker, region, i))
+			return false;
+	return true;
+}
 
-			if (!region)
-				continue;
-			for_each_set_bit(i, region->grey, MARENA_REGION_PAGES)
-				if (!marena_mark_grey_page(marker, region, i))
-					return false;
-			cond_resched();
-		}
+static bool marena_mark_grey_heap(struct marena_marker *marker)
+{
+	unsigned long index;
+
+	for (index = 0; index < READ_ONCE(marker->arena->high); index++) {
+		struct marena_region *region =
+			marena_region(marker->arena, index);
+
+		if (region && !marena_mark_grey_region(marker, region))
+			return false;
+		cond_resched();
 	}
 	return true;
 }
 
-/* A client refers to an object: mark all that is reached from it. */
+/*
+ * Is nothing left to be scanned? Who shades marks first and makes grey then, so
+ * those are waited for. One that begins after this looked adds nothing that is
+ * live: all that is marked has been scanned, so what live objects refer to is
+ * marked.
+ */
+static bool marena_mark_is_complete(struct marena_collector *col)
+{
+	/* Pairs with marena_shading_end(). */
+	return !atomic_read_acquire(&col->shading) && !READ_ONCE(col->grey);
+}
+
+static bool marena_mark_grey(struct marena_marker *marker)
+{
+	struct marena_collector *col = &marker->arena->col;
+
+	while (!marena_mark_is_complete(col)) {
+		/* Pairs with the store in marena_make_grey(). */
+		if (!xchg(&col->grey, false))
+			usleep_range(10, 30);
+		else if (!marena_mark_grey_heap(marker))
+			return false;
+	}
+	return true;
+}
+
+/* A client refers to an object. Roots are gathered first, if there is room. */
 static void marena_mark_ref(void *ctx, u64 offset)
 {
-	marena_mark_start(ctx, offset);
-	marena_drain(ctx);
+	struct marena_marker *marker = ctx;
+
+	marena_mark_start(marker, offset);
+	if (marker->stack->nr_blocks > MARENA_MAX_BLOCKS / 2)
+		marena_drain(marker);
 }
 
 /* Leave nothing behind of a pass that was stopped. */
@@ -470,8 +569,8 @@ static void marena_stack_reset(struct marena_mark_stack *stack)
 }
 
 /*
- * Mark all that is live. The gate is closed, no thread is in a section, and
- * there are no leases. Returns false if the arena went meanwhile.
+ * Mark all that was live at the rendezvous, while programs run. Returns false
+ * if the arena went meanwhile.
  */
 bool marena_mark(struct marena_arena *arena, struct list_head *clients,
 		 struct marena_cycle_figures *figures)
@@ -495,6 +594,103 @@ bool marena_mark(struct marena_arena *arena, struct list_head *clients,
 		return true;
 	marena_stack_reset(arena->col.stack);
 	return false;
+}
+
+/* From here on, what is not marked is dead, and spans and pages may go. */
+void marena_mark_end(struct marena_arena *arena, struct list_head *clients,
+		     bool marked, struct marena_cycle_figures *figures)
+{
+	mutex_lock(&arena->lock);
+	WRITE_ONCE(arena->marking, false);
+	arena->marks_hold = marked;
+	arena->marked++;
+	mutex_unlock(&arena->lock);
+
+	marena_barrier_drop(arena);
+	marena_clients_drop_orphans(clients);
+	marena_clients_release(clients);
+	figures->objects_live += atomic64_read(&arena->col.shaded_objects);
+	figures->bytes_live += atomic64_read(&arena->col.shaded_bytes);
+	figures->copied = atomic64_read(&arena->barrier.copied);
+	figures->shaded = atomic64_read(&arena->barrier.shaded);
+}
+
+/* Spans stay while marking; but that may end while someone shades. */
+static void marena_shading_begin(struct marena_arena *arena)
+{
+	atomic_inc(&arena->col.shading);
+	/* Orders that before the marks. */
+	smp_mb__after_atomic();
+	rcu_read_lock();
+}
+
+static void marena_shading_end(struct marena_arena *arena,
+			       const struct marena_cycle_figures *figures)
+{
+	rcu_read_unlock();
+	atomic64_add(figures->objects_live, &arena->col.shaded_objects);
+	atomic64_add(figures->bytes_live, &arena->col.shaded_bytes);
+	/* Orders the grey pages before that. */
+	smp_mb__before_atomic();
+	atomic_dec(&arena->col.shading);
+}
+
+/* Mark the object that begins at @offset, on behalf of the marker. */
+void marena_shade(void *arena, u64 offset)
+{
+	struct marena_cycle_figures figures = {};
+	struct marena_marker marker = {
+		.arena = arena,
+		.figures = &figures,
+	};
+
+	marena_shading_begin(arena);
+	marena_mark_start(&marker, offset);
+	marena_shading_end(arena, &figures);
+}
+
+/* Mark what an object refers to by the words that it has on the page. */
+static void marena_shade_slot(struct marena_marker *marker,
+			      const struct marena_span *span, u64 start)
+{
+	u64 from = marker->page << MARENA_PAGE_SHIFT;
+	u64 to = from + MARENA_PAGE_SIZE;
+
+	if (!marena_alloc_test(marker->arena, start))
+		return;
+	from = from > start ? from - start : 0;
+	to = min(to - start, span->slot_size);
+	marena_scan_bytes(marker, span, start, from, to);
+}
+
+/*
+ * Mark what the objects on a page refer to, before it is written. It is in the
+ * tables, and marking goes on, so it has a span.
+ */
+void marena_shade_page(struct marena_region *region, unsigned int i,
+		       struct page *page)
+{
+	struct marena_arena *arena = region->arena;
+	u64 index = (u64)region->index * MARENA_REGION_PAGES + i;
+	u64 end = (index + 1) << MARENA_PAGE_SHIFT;
+	struct marena_cycle_figures figures = {};
+	struct marena_marker marker = {
+		.arena = arena,
+		.figures = &figures,
+	};
+	const struct marena_span *span;
+	u64 start;
+
+	lockdep_assert_held(&region->lock);
+	marena_look_at(&marker, index, page);
+	marena_shading_begin(arena);
+	start = marena_slot_start(arena, index << MARENA_PAGE_SHIFT, &span);
+	while (start < end) {
+		marena_shade_slot(&marker, span, start);
+		start = marena_slot_start(arena, start + span->slot_size,
+					  &span);
+	}
+	marena_shading_end(arena, &figures);
 }
 
 #ifdef MARENA_KUNIT

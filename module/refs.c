@@ -7,14 +7,22 @@
  * A page of the map exists where it was touched, and may be touched where
  * there are spans, so a map takes at most a sixteenth of the heap in use. It
  * goes when it was found to be zero in two cycles in a row.
+ *
+ * From the rendezvous until the marker has been through it, a map is a part of
+ * the snapshot (client->counting): a page is copied before it is written, as
+ * barrier.c says of pages of the heap.
  */
+#include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "barrier.h"
 #include "client.h"
+#include "compat.h"
 #include "fs.h"
+#include "mark.h"
 #include "refs.h"
 #include "region.h"
 #include "span.h"
@@ -28,6 +36,16 @@
 /* The page was zero when it was last scanned; and the time before. */
 #define MARENA_REFS_ZERO	XA_MARK_0
 #define MARENA_REFS_ZERO_TWICE	XA_MARK_1
+
+/* The page may be mapped for writing. */
+#define MARENA_REFS_WRITTEN	XA_MARK_2
+
+/* Pages that are protected at a time, and the gaps that do not matter. */
+#define MARENA_REFS_RUN		512
+#define MARENA_REFS_GAP		16
+
+/* In place of a copy: all that the page refers to has been shaded. */
+#define MARENA_REFS_SHADED	xa_mk_value(0)
 
 /* Is there a span where the map's page @index looks? */
 static bool marena_refs_wanted(struct marena_arena *arena, unsigned long index)
@@ -179,6 +197,161 @@ static bool marena_refs_visit_page(struct page *page, u64 granule,
 	return any;
 }
 
+/* -ESRCH: the marker has been there. -EBUSY: the page has been saved. */
+static int marena_refs_keep_copy(struct marena_client *client,
+				 unsigned long index, void *copy)
+{
+	int err = -ESRCH;
+
+	xa_lock(&client->copies);
+	if (client->counting)
+		err = __xa_insert(&client->copies, index, copy,
+				  GFP_NOWAIT | __GFP_ACCOUNT);
+	xa_unlock(&client->copies);
+	return err;
+}
+
+/*
+ * What the page refers to is to be known to the marker, whoever writes it. It
+ * is locked. Pages that came after the rendezvous need not be saved, but then
+ * they are nearly empty.
+ */
+static void marena_refs_save(struct marena_client *client, unsigned long index,
+			     struct page *page)
+{
+	struct marena_arena *arena = client->arena;
+	struct page *copy;
+	int err;
+
+	if (!READ_ONCE(client->counting) || xa_load(&client->copies, index))
+		return;
+	copy = marena_copy_alloc(arena, GFP_KERNEL);
+	if (copy) {
+		copy_highpage(copy, page);
+		err = marena_refs_keep_copy(client, index, copy);
+		if (!err)
+			return;
+		marena_copy_free(arena, copy);
+		if (err != -ENOMEM)
+			return;
+	}
+	marena_refs_visit_page(page, (u64)index * PAGE_SIZE, marena_shade,
+			       arena);
+	/* Without memory for this, it may be shaded once more. */
+	marena_refs_keep_copy(client, index, MARENA_REFS_SHADED);
+}
+
+/* A page of the map is to be made writable. On success, it is locked. */
+vm_fault_t marena_refs_mkwrite(struct marena_client *client,
+			       unsigned long index, struct page *page)
+{
+	if (marena_is_protecting(client->arena))
+		return marena_barrier_wait(client->arena);
+	lock_page(page);
+	if (xa_load(&client->pages, index) != page)
+		goto again;
+	xa_set_mark(&client->pages, index, MARENA_REFS_WRITTEN);
+	/* Orders the mark before the look, as in marena_heap_mkwrite(). */
+	smp_mb();
+	if (marena_is_protecting(client->arena))
+		goto again;
+	marena_refs_save(client, index, page);
+	return VM_FAULT_LOCKED;
+
+again:
+	unlock_page(page);
+	return VM_FAULT_NOPAGE;
+}
+
+/*
+ * Protect the next pages of the map, from @index on, that may be written.
+ * Returns how many. A client that has not ended has its inode.
+ */
+unsigned long marena_refs_protect_run(struct marena_client *client,
+				      unsigned long *index)
+{
+	unsigned long first = 0, last = 0, n;
+	struct page *page;
+
+	lockdep_assert_held(&client->arena->lock);
+	if (client->ended)
+		return 0;
+	for (n = 0; n < MARENA_REFS_RUN; n++) {
+		page = marena_refs_page_next(client, index,
+					     MARENA_REFS_WRITTEN);
+		if (!page)
+			break;
+		if (n && *index - last > MARENA_REFS_GAP) {
+			put_page(page);
+			break;
+		}
+		xa_clear_mark(&client->pages, *index, MARENA_REFS_WRITTEN);
+		/* Orders that before the look at the page's lock. */
+		smp_mb();
+		marena_page_drain(page);
+		put_page(page);
+		if (!n)
+			first = *index;
+		last = (*index)++;
+	}
+	if (n)
+		marena_write_protect(client->inode->i_mapping,
+				     MARENA_REFS_PAGE + first,
+				     last - first + 1);
+	return n;
+}
+
+/* The map as it is now is part of the snapshot. */
+void marena_refs_cut(struct marena_client *client)
+{
+	lockdep_assert_held(&client->arena->lock);
+	if (!client->ended)
+		WRITE_ONCE(client->counting, true);
+}
+
+/* The marker has been through the map, or will not. */
+void marena_refs_uncut(struct marena_client *client)
+{
+	unsigned long index;
+	void *copy;
+
+	/* Whoever saves without a fault does so under this lock. */
+	mutex_lock(&client->spill_lock);
+	xa_lock(&client->copies);
+	WRITE_ONCE(client->counting, false);
+	xa_unlock(&client->copies);
+	mutex_unlock(&client->spill_lock);
+	xa_for_each(&client->copies, index, copy) {
+		/* The client's end and the collector may both come by. */
+		copy = xa_erase(&client->copies, index);
+		if (copy && !xa_is_value(copy))
+			marena_copy_free(client->arena, copy);
+		cond_resched();
+	}
+}
+
+/* Visit what the page refers to, or did at the rendezvous. */
+static bool marena_refs_visit_cut(struct marena_client *client,
+				  unsigned long index, struct page *page,
+				  void (*visit)(void *ctx, u64 offset),
+				  void *ctx)
+{
+	void *copy = xa_load(&client->copies, index);
+	bool any = false;
+
+	if (!copy) {
+		any = marena_refs_visit_page(page, (u64)index * PAGE_SIZE,
+					     visit, ctx);
+		/* If any of that was new, then a copy is there by now. */
+		smp_rmb();
+		copy = xa_load(&client->copies, index);
+	}
+	if (copy && !xa_is_value(copy))
+		any |= marena_refs_visit_page(copy, (u64)index * PAGE_SIZE,
+					      visit, ctx);
+	return any || copy;
+}
+
 /* Visit the offset of every object whose count the kernel holds a part of. */
 void marena_spills_visit(struct marena_client *client,
 			 void (*visit)(void *ctx, u64 offset), void *ctx)
@@ -194,7 +367,7 @@ void marena_spills_visit(struct marena_client *client,
 	mutex_unlock(&client->spill_lock);
 }
 
-/* Visit the offset of every object that the client's map counts. */
+/* Visit the offset of every object that the client's map counted. */
 void marena_refs_visit(struct marena_client *client,
 		       void (*visit)(void *ctx, u64 offset), void *ctx)
 {
@@ -203,13 +376,13 @@ void marena_refs_visit(struct marena_client *client,
 	bool any;
 
 	while ((page = marena_refs_page_next(client, &index, XA_PRESENT))) {
-		any = marena_refs_visit_page(page, (u64)index * PAGE_SIZE,
-					     visit, ctx);
+		any = marena_refs_visit_cut(client, index, page, visit, ctx);
 		marena_refs_note_zero(client, index, !any);
 		put_page(page);
 		index++;
 		cond_resched();
 	}
+	marena_refs_uncut(client);
 }
 
 /*
@@ -274,6 +447,7 @@ void marena_refs_drop(struct marena_client *client)
 		index++;
 		cond_resched();
 	}
+	marena_refs_uncut(client);
 	mutex_lock(&client->spill_lock);
 	xa_for_each(&client->spills, index, entry) {
 		xa_erase(&client->spills, index);
@@ -342,6 +516,10 @@ static int marena_spills_set(struct marena_client *client, u64 granule,
 
 	lockdep_assert_held(&client->spill_lock);
 	if (!units) {
+		/* The marker may be yet to come by, and find the byte saved. */
+		if (READ_ONCE(client->counting))
+			marena_shade(client->arena,
+				     granule << MARENA_GRANULE_SHIFT);
 		xa_erase(&client->spills, granule);
 		client->nr_spills -= had;
 		return 0;
@@ -407,6 +585,7 @@ int marena_spill(struct marena_client *client, const struct marena_spill *arg)
 	}
 	page = marena_refs_page_lock(client, granule / PAGE_SIZE);
 	if (page) {
+		marena_refs_save(client, granule / PAGE_SIZE, page);
 		byte = (u8 *)page_address(page) + granule % PAGE_SIZE;
 		if (arg->op == MARENA_SPILL_OUT)
 			err = marena_spill_out(client, granule, byte);

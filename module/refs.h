@@ -13,6 +13,12 @@ void marena_refs_visit(struct marena_client *client,
 		       void (*visit)(void *ctx, u64 offset), void *ctx);
 void marena_spills_visit(struct marena_client *client,
 			 void (*visit)(void *ctx, u64 offset), void *ctx);
+vm_fault_t marena_refs_mkwrite(struct marena_client *client,
+			       unsigned long index, struct page *page);
+unsigned long marena_refs_protect_run(struct marena_client *client,
+				      unsigned long *index);
+void marena_refs_cut(struct marena_client *client);
+void marena_refs_uncut(struct marena_client *client);
 void marena_refs_trim(struct marena_client *client);
 void marena_refs_detach(struct marena_client *client);
 void marena_refs_drop(struct marena_client *client);

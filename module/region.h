@@ -18,9 +18,12 @@ struct page;
  * @index: its number (invariant)
  * @alloc: pages of the alloc map (invariant); user space writes them, so their
  *         words are read and written once
- * @mark: the mark bits, a bit a granule; the collector's alone
+ * @mark: the mark bits, a bit a granule; set by atomic operations
  * @grey: pages with objects that are marked but not scanned, because the mark
- *        stack was full; the collector's alone
+ *        stack was full or they were shaded; set by atomic operations
+ * @written: pages that may be mapped for writing, see barrier.c
+ * @written_link: in the arena's list of regions with any
+ * @flags: bit MARENA_REGION_LISTED: it is in that list
  * @used: pages that belong to a span (arena->lock)
  * @nr_free: pages that belong to none (arena->lock)
  * @lock: protects what follows; @spans and @refs are written under arena->lock
@@ -31,6 +34,8 @@ struct page;
  * @pages: the memory of each page, or NULL
  * @spans: the span of each page, or NULL
  * @refs: the reference count of each page
+ * @copies: copies of pages that were written while marking; or NULL
+ * @saved: pages that need not be copied any more in this cycle
  */
 struct marena_region {
 	struct marena_arena *arena;
@@ -38,6 +43,9 @@ struct marena_region {
 	struct page *alloc[MARENA_REGION_MAP_PAGES];
 	unsigned long *mark;
 	DECLARE_BITMAP(grey, MARENA_REGION_PAGES);
+	DECLARE_BITMAP(written, MARENA_REGION_PAGES);
+	struct llist_node written_link;
+	unsigned long flags;
 	DECLARE_BITMAP(used, MARENA_REGION_PAGES);
 	unsigned int nr_free;
 
@@ -46,7 +54,11 @@ struct marena_region {
 	struct page *pages[MARENA_REGION_PAGES];
 	struct marena_span *spans[MARENA_REGION_PAGES];
 	u16 refs[MARENA_REGION_PAGES];
+	struct page **copies;
+	DECLARE_BITMAP(saved, MARENA_REGION_PAGES);
 };
+
+#define MARENA_REGION_LISTED	0
 
 int marena_regions_init(struct marena_arena *arena);
 void marena_regions_destroy(struct marena_arena *arena);
@@ -69,6 +81,20 @@ static inline struct marena_region *
 marena_region_of_page(const struct marena_arena *arena, u64 page)
 {
 	return marena_region(arena, page / MARENA_REGION_PAGES);
+}
+
+/* What a page held at the rendezvous, if it was written since; or NULL. */
+static inline struct page *marena_copy_of(struct marena_region *region,
+					  unsigned int page)
+{
+	struct page **copies;
+
+	/* Pairs with the store in marena_page_save_locked(). */
+	copies = smp_load_acquire(&region->copies);
+	if (!copies)
+		return NULL;
+	/* And this with the other one there. */
+	return smp_load_acquire(&copies[page]);
 }
 
 /* The alloc bits of the page with this index in the region: four words. */

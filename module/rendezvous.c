@@ -101,10 +101,8 @@ static bool marena_any_in_section(struct list_head *clients)
 }
 
 /* Wait until all sections are left. Returns false if the budget is spent. */
-static bool marena_sections_wait(struct list_head *clients, u64 budget_us)
+static bool marena_sections_wait(struct list_head *clients, ktime_t until)
 {
-	ktime_t until = ktime_add_us(ktime_get(), budget_us);
-
 	while (marena_any_in_section(clients)) {
 		if (kthread_should_stop() ||
 		    ktime_after(ktime_get(), until))
@@ -114,16 +112,39 @@ static bool marena_sections_wait(struct list_head *clients, u64 budget_us)
 	return true;
 }
 
-/* One try. On success the gate is closed, and the clients are listed. */
+/*
+ * All sections are left: take the snapshot, and let go of the threads with a
+ * gate that tells that their leases are gone. Returns false if someone works on
+ * the arena's tables, and is not done before the budget is spent.
+ */
+static bool marena_rendezvous_cut(struct marena_arena *arena,
+				  struct list_head *clients, ktime_t until)
+{
+	while (!mutex_trylock(&arena->lock)) {
+		if (kthread_should_stop() || ktime_after(ktime_get(), until))
+			return false;
+		usleep_range(10, 30);
+	}
+	marena_barrier_cut(arena, clients);
+	list_splice_init(&arena->leases, &arena->revoked);
+	marena_gate_open(arena, arena->gate + 1);
+	mutex_unlock(&arena->lock);
+	return true;
+}
+
+/* One try. On success the clients are listed; else the gate is as it was. */
 static bool marena_rendezvous_try(struct marena_arena *arena,
 				  struct list_head *clients, u64 budget_us)
 {
 	u32 gate = arena->gate;
+	ktime_t until;
 
 	marena_gate_set(arena, gate | 1);
 	marena_clients_hold(arena, clients);
 	marena_cpus_barrier(clients);
-	if (marena_sections_wait(clients, budget_us))
+	until = ktime_add_us(ktime_get(), budget_us);
+	if (marena_sections_wait(clients, until) &&
+	    marena_rendezvous_cut(arena, clients, until))
 		return true;
 	marena_clients_release(clients);
 	marena_gate_open(arena, gate);
@@ -131,24 +152,23 @@ static bool marena_rendezvous_try(struct marena_arena *arena,
 }
 
 /*
- * Close the gate and see all threads out of their sections. On success, the
- * clients are listed in @clients, no lease is left, and the gate stays closed
- * until marena_rendezvous_end(); @closed is when it was closed. Else -EBUSY, or
- * -EINTR if the arena goes.
+ * See all threads out of their sections, for a moment. On success, what comes
+ * next is marking: the snapshot is taken, the clients that are a part of it are
+ * listed in @clients, and no lease is left. @pause_ns is how long the gate was
+ * closed. Else -EBUSY, or -EINTR if the arena goes.
  */
 int marena_rendezvous(struct marena_arena *arena, struct list_head *clients,
-		      u64 *closed)
+		      u64 *pause_ns)
 {
 	u64 budget_us = MARENA_BUDGET_FIRST_US;
 	unsigned int try;
 
 	for (try = 0; try < MARENA_TRIES; try++) {
-		*closed = ktime_get_ns();
+		u64 closed = ktime_get_ns();
+
 		if (marena_rendezvous_try(arena, clients, budget_us)) {
-			mutex_lock(&arena->lock);
+			*pause_ns = ktime_get_ns() - closed;
 			marena_leases_revoke(arena);
-			arena->marking = true;
-			mutex_unlock(&arena->lock);
 			return 0;
 		}
 		if (kthread_should_stop())
@@ -156,23 +176,12 @@ int marena_rendezvous(struct marena_arena *arena, struct list_head *clients,
 		spin_lock(&arena->col.lock);
 		arena->col.retries++;
 		spin_unlock(&arena->col.lock);
-		/* Those who wait at the gate get by meanwhile. */
+		/* Those who wait at the gate get by meanwhile, and write. */
 		usleep_range(budget_us / 4 + 50, budget_us / 2 + 100);
+		marena_barrier_protect(arena);
 		budget_us = min_t(u64, 2 * budget_us, MARENA_BUDGET_MAX_US);
 	}
 	return -EBUSY;
-}
-
-/* Open the gate, with a value that tells that the leases are gone. */
-void marena_rendezvous_end(struct marena_arena *arena,
-			   struct list_head *clients)
-{
-	mutex_lock(&arena->lock);
-	arena->marking = false;
-	marena_gate_open(arena, arena->gate + 1);
-	mutex_unlock(&arena->lock);
-	marena_clients_drop_orphans(clients);
-	marena_clients_release(clients);
 }
 
 #ifdef MARENA_KUNIT

@@ -8,8 +8,6 @@
 struct marena_arena;
 
 int marena_rendezvous(struct marena_arena *arena, struct list_head *clients,
-		      u64 *closed);
-void marena_rendezvous_end(struct marena_arena *arena,
-			   struct list_head *clients);
+		      u64 *pause_ns);
 
 #endif /* MARENA_RENDEZVOUS_H */

@@ -3,6 +3,7 @@
  * Tests of rendezvous.c: the values that the gate takes, who is waited for,
  * and what becomes of a client that ends meanwhile.
  */
+#include "mark.h"
 #include "test.h"
 
 /* The time that those get who never leave. */
@@ -19,27 +20,35 @@ static struct marena_slot *marena_test_slot(struct kunit *test,
 	return client->slots[0]->slots;
 }
 
+/* No pass of marking follows; but it is over. */
+static void marena_test_end(struct marena_arena *arena,
+			    struct list_head *clients)
+{
+	struct marena_cycle_figures figures;
+
+	marena_mark_end(arena, clients, false, &figures);
+}
+
 static void marena_test_gate(struct kunit *test)
 {
 	struct marena_arena *arena = marena_test_arena(test, SZ_2M, 0);
 	struct marena_client *a = marena_test_client(test, arena), *b;
 	LIST_HEAD(clients);
-	u64 closed;
+	u64 pause;
 	u32 cycle;
 
 	for (cycle = 0; cycle < 3; cycle++) {
 		KUNIT_EXPECT_EQ(test, a->control->gate, 2 * cycle);
 		KUNIT_EXPECT_TRUE(test, marena_gate_is_open(arena));
 		KUNIT_ASSERT_EQ(test, marena_rendezvous(arena, &clients,
-							&closed), 0);
-		KUNIT_EXPECT_EQ(test, a->control->gate & ~1U, 2 * cycle);
+							&pause), 0);
+		KUNIT_EXPECT_EQ(test, a->control->gate, 2 * cycle + 2);
 		KUNIT_EXPECT_EQ(test, a->control->gate, arena->gate);
 		/* Who comes meanwhile finds the gate as the others do. */
 		b = marena_test_client(test, arena);
 		KUNIT_EXPECT_EQ(test, b->control->gate, arena->gate);
-		marena_rendezvous_end(arena, &clients);
+		marena_test_end(arena, &clients);
 		KUNIT_EXPECT_TRUE(test, list_empty(&clients));
-		KUNIT_EXPECT_EQ(test, a->control->gate, 2 * cycle + 2);
 		KUNIT_EXPECT_EQ(test, b->control->gate, 2 * cycle + 2);
 	}
 }
@@ -65,10 +74,11 @@ static void marena_test_given_up(struct kunit *test)
 	slot->section = 0;
 	KUNIT_EXPECT_TRUE(test, marena_rendezvous_try(arena, &clients,
 						      MARENA_TEST_BUDGET_US));
-	KUNIT_EXPECT_EQ(test, arena->gate, 1);
+	KUNIT_EXPECT_EQ(test, arena->gate, 2);
 	KUNIT_EXPECT_EQ(test, kref_read(&client->kref), 2);
-	marena_clients_release(&clients);
-	marena_gate_open(arena, 0);
+	KUNIT_EXPECT_TRUE(test, client->counting);
+	marena_test_end(arena, &clients);
+	KUNIT_EXPECT_EQ(test, kref_read(&client->kref), 1);
 }
 
 /* A client that has ended is not waited for, whatever its slots say. */
@@ -95,14 +105,15 @@ static void marena_test_leases_end(struct kunit *test)
 	struct marena_type *type = marena_type_find(arena, MARENA_TYPE_OPAQUE);
 	struct marena_span *span = marena_test_lease(test, client, type, 16);
 	LIST_HEAD(clients);
-	u64 closed;
+	u64 pause;
 
-	KUNIT_ASSERT_EQ(test, marena_rendezvous(arena, &clients, &closed), 0);
+	KUNIT_ASSERT_EQ(test, marena_rendezvous(arena, &clients, &pause), 0);
 	KUNIT_EXPECT_EQ(test, arena->nr_leases, 0);
 	KUNIT_EXPECT_NULL(test, span->client);
 	KUNIT_EXPECT_TRUE(test, list_empty(&client->leases));
 	KUNIT_EXPECT_TRUE(test, arena->marking);
-	marena_rendezvous_end(arena, &clients);
+	KUNIT_EXPECT_TRUE(test, list_empty(&arena->revoked));
+	marena_test_end(arena, &clients);
 	KUNIT_EXPECT_FALSE(test, arena->marking);
 }
 
@@ -114,16 +125,16 @@ static void marena_test_orphan(struct kunit *test)
 	struct marena_type *type = marena_type_find(arena, MARENA_TYPE_OPAQUE);
 	struct marena_span *span = marena_test_lease(test, client, type, 16);
 	LIST_HEAD(clients);
-	u64 closed, metadata;
+	u64 pause, metadata;
 
 	*marena_test_refs(test, client, span->offset) = 1;
 	metadata = atomic64_read(&arena->metadata);
-	KUNIT_ASSERT_EQ(test, marena_rendezvous(arena, &clients, &closed), 0);
+	KUNIT_ASSERT_EQ(test, marena_rendezvous(arena, &clients, &pause), 0);
 	marena_client_end(client);
 	KUNIT_EXPECT_TRUE(test, client->orphaned);
 	KUNIT_EXPECT_FALSE(test, xa_empty(&client->pages));
 	KUNIT_EXPECT_EQ(test, atomic64_read(&arena->metadata), metadata);
-	marena_rendezvous_end(arena, &clients);
+	marena_test_end(arena, &clients);
 	KUNIT_EXPECT_TRUE(test, xa_empty(&client->pages));
 	KUNIT_EXPECT_EQ(test, atomic64_read(&arena->metadata), metadata - 1);
 }

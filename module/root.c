@@ -7,6 +7,7 @@
 #include <linux/string.h>
 
 #include "arena.h"
+#include "mark.h"
 #include "name.h"
 #include "root.h"
 #include "span.h"
@@ -42,6 +43,15 @@ marena_root_find(struct marena_arena *arena, const char *name,
 	return NULL;
 }
 
+/* The entry's object was a root at the rendezvous: the marker is to know it. */
+static void marena_root_let_go(struct marena_arena *arena,
+			       const struct marena_root_entry *entry)
+{
+	lockdep_assert_held(&arena->root_lock);
+	if (READ_ONCE(arena->roots_pending))
+		marena_shade(arena, entry->offset);
+}
+
 static int marena_root_remove(struct marena_arena *arena, const char *name)
 {
 	struct marena_root_entry *entry;
@@ -50,6 +60,7 @@ static int marena_root_remove(struct marena_arena *arena, const char *name)
 	mutex_lock(&arena->root_lock);
 	entry = marena_root_find(arena, name, &parent, &link);
 	if (entry) {
+		marena_root_let_go(arena, entry);
 		rb_erase(&entry->node, &arena->roots);
 		WRITE_ONCE(arena->nr_roots, arena->nr_roots - 1);
 	}
@@ -83,6 +94,7 @@ int marena_root_set(struct marena_arena *arena, const struct marena_root *arg)
 	mutex_lock(&arena->root_lock);
 	entry = marena_root_find(arena, name, &parent, &link);
 	if (entry) {
+		marena_root_let_go(arena, entry);
 		entry->offset = arg->object - arena->base;
 	} else if (arena->nr_roots == MARENA_MAX_ROOTS) {
 		err = -ENOSPC;
@@ -126,6 +138,7 @@ void marena_roots_visit(struct marena_arena *arena,
 	for (node = rb_first(&arena->roots); node; node = rb_next(node))
 		visit(ctx, rb_entry(node, struct marena_root_entry,
 				    node)->offset);
+	WRITE_ONCE(arena->roots_pending, false);
 	mutex_unlock(&arena->root_lock);
 }
 

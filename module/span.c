@@ -27,6 +27,12 @@
 /* Slots up to this size are in spans of up to 16 pages, larger of up to 64. */
 #define MARENA_SPAN_SMALL_SLOT	8192
 
+/* Spans that one lease sweeps at most, before it makes one of its own. */
+#define MARENA_TAKE_TRIES	16
+
+/* Leases that are taken back before others may have the lock. */
+#define MARENA_REVOKE_BATCH	256
+
 static struct kmem_cache *marena_span_cache;
 
 /*
@@ -75,11 +81,6 @@ static unsigned long *marena_span_alloc_bits(struct marena_arena *arena,
 {
 	return marena_alloc_bits(marena_span_region(arena, span),
 				 marena_span_first(span));
-}
-
-static u32 marena_epoch(const struct marena_arena *arena)
-{
-	return READ_ONCE(arena->gate) >> 1;
 }
 
 /* Where in arena->classes a class is. */
@@ -257,7 +258,7 @@ static struct marena_span *marena_span_make(struct marena_arena *arena,
 		span->nr_slots = (nr << MARENA_PAGE_SHIFT) / slot_size;
 		span->recip = DIV_ROUND_UP_ULL(1ULL << 44, slot_size);
 	}
-	span->swept = marena_epoch(arena);
+	span->swept = arena->marked;
 	INIT_LIST_HEAD(&span->link);
 	INIT_LIST_HEAD(&span->arena_link);
 
@@ -269,16 +270,33 @@ static struct marena_span *marena_span_make(struct marena_arena *arena,
 	return span;
 }
 
+static void marena_span_free(struct rcu_head *rcu)
+{
+	kmem_cache_free(marena_span_cache,
+			container_of(rcu, struct marena_span, rcu));
+}
+
 /* All of its pages have a reference count of zero. */
 static void marena_span_destroy(struct marena_arena *arena,
 				struct marena_span *span)
 {
 	lockdep_assert_held(&arena->lock);
+	WARN_ON_ONCE(arena->marking);
 	list_del(&span->link);
 	marena_span_enter(arena, span->offset >> MARENA_PAGE_SHIFT,
 			  span->nr_pages, NULL);
 	arena->nr_spans--;
-	kmem_cache_free(marena_span_cache, span);
+	call_rcu(&span->rcu, marena_span_free);
+}
+
+/* Spans and regions are not made for what could not be charged. */
+static int marena_can_charge(struct marena_arena *arena, u64 pages)
+{
+	int err = marena_charge(arena, pages);
+
+	if (!err)
+		marena_uncharge(arena, pages);
+	return err;
 }
 
 /* A span of the class; smaller than the class wants, if the arena is full. */
@@ -288,7 +306,11 @@ static struct marena_span *marena_span_make_small(struct marena_arena *arena,
 	struct marena_span *span;
 	u32 order = class->order;
 	s64 page;
+	int err;
 
+	err = marena_can_charge(arena, 1U << order);
+	if (err)
+		return ERR_PTR(err);
 	for (;;) {
 		page = marena_find_run(arena, 1U << order, (1UL << order) - 1);
 		if (page >= 0)
@@ -312,12 +334,9 @@ static struct marena_span *marena_span_make_large(struct marena_arena *arena,
 	s64 page;
 	int err;
 
-	/* Regions are not made for what could not be charged. */
-	err = marena_charge(arena, nr);
+	err = marena_can_charge(arena, nr);
 	if (err)
 		return ERR_PTR(err);
-	marena_uncharge(arena, nr);
-
 	if (nr < MARENA_REGION_PAGES)
 		page = marena_find_run(arena, nr, 0);
 	else
@@ -365,7 +384,20 @@ static u32 marena_span_count(struct marena_arena *arena,
 	return objects;
 }
 
-/* Settle a span that is not leased: see the top of this file. */
+/* The span has no object any more, and no memory; or is as good as that. */
+static bool marena_span_is_empty(struct marena_arena *arena,
+				 struct marena_span *span, u32 objects)
+{
+	return !objects ||
+	       !marena_pages_referenced(arena,
+					span->offset >> MARENA_PAGE_SHIFT,
+					span->nr_pages);
+}
+
+/*
+ * Settle a span that is not leased: see the top of this file. Marking does not
+ * go on.
+ */
 static void marena_span_settle(struct marena_arena *arena,
 			       struct marena_span *span,
 			       struct marena_settled *done)
@@ -387,10 +419,9 @@ static void marena_span_settle(struct marena_arena *arena,
 							 counts, 0);
 	}
 
-	span->swept = marena_epoch(arena);
-	if (!objects || !marena_pages_referenced(arena, page, span->nr_pages))
+	if (marena_span_is_empty(arena, span, objects))
 		marena_span_destroy(arena, span);
-	else if (objects < span->nr_slots)
+	else if (objects < span->nr_slots && span->swept == arena->marked)
 		list_move(&span->link, &span->class->partial);
 	else
 		list_del_init(&span->link);
@@ -418,25 +449,36 @@ void marena_span_sweep(struct marena_arena *arena, struct marena_span *span,
 		WRITE_ONCE(alloc[word], was & mark[word]);
 		done->freed += hweight_long(dead);
 	}
+	span->swept = arena->marked;
 	marena_span_settle(arena, span, done);
 }
 
-/* A swept span of the class with a free slot, or NULL. */
+/*
+ * A swept span of the class with a free slot, or NULL. One that had a free slot
+ * before the last cycle is swept here, if the sweep has not come to it yet.
+ */
 static struct marena_span *marena_class_take(struct marena_arena *arena,
 					     struct marena_class *class)
 {
-	struct marena_span *span;
+	struct marena_settled done = {};
+	struct marena_span *span = NULL;
+	unsigned int n;
 
 	lockdep_assert_held(&arena->lock);
-	while (!list_empty(&class->partial)) {
+	for (n = 0; n < MARENA_TAKE_TRIES && !list_empty(&class->partial);
+	     n++) {
 		span = list_first_entry(&class->partial, struct marena_span,
 					link);
 		list_del_init(&span->link);
-		if (span->swept == marena_epoch(arena))
-			return span;
-		/* The sweep that is under way will list it again. */
+		if (span->swept == arena->marked)
+			break;
+		/* It may be gone after that, or be the first of the list. */
+		if (arena->marks_hold)
+			marena_span_sweep(arena, span, &done);
+		span = NULL;
 	}
-	return NULL;
+	marena_collector_account(&arena->col, &done);
+	return span;
 }
 
 /* A span for objects of @bytes, that is not leased and in no list. */
@@ -472,6 +514,30 @@ static void marena_span_zero_free(struct marena_arena *arena,
 					  span->slot_size);
 }
 
+/*
+ * Objects that come to be in the span while marking are live: mark what is
+ * free. The marks of what is not a slot mean nothing.
+ */
+static void marena_span_blacken(struct marena_arena *arena,
+				struct marena_span *span)
+{
+	struct marena_region *region = marena_span_region(arena, span);
+	unsigned long *mark = marena_mark_bits(region,
+					       marena_span_first(span));
+	unsigned long *alloc = marena_span_alloc_bits(arena, span);
+	unsigned int word, words;
+
+	lockdep_assert_held(&arena->lock);
+	if (marena_span_is_large(span)) {
+		set_bit(0, mark);
+		return;
+	}
+	words = span->nr_pages * MARENA_PAGE_GRANULES / BITS_PER_LONG;
+	for (word = 0; word < words; word++)
+		atomic_long_or(~READ_ONCE(alloc[word]),
+			       (atomic_long_t *)&mark[word]);
+}
+
 static int marena_span_lease(struct marena_client *client,
 			     struct marena_span *span)
 {
@@ -486,6 +552,8 @@ static int marena_span_lease(struct marena_client *client,
 		return err;
 	if (!fresh)
 		marena_span_zero_free(arena, span);
+	if (arena->marking)
+		marena_span_blacken(arena, span);
 	span->client = client;
 	list_add_tail(&span->link, &client->leases);
 	list_add_tail(&span->arena_link, &arena->leases);
@@ -504,23 +572,44 @@ static void marena_span_unlease(struct marena_arena *arena,
 }
 
 /*
+ * Nobody leases the span any more, or, if not @leased, it could not be. Nothing
+ * goes while marking: then the sweep settles it. If that has been by already and
+ * left it alone, the marks hold.
+ */
+static void marena_span_release(struct marena_arena *arena,
+				struct marena_span *span, bool leased)
+{
+	struct marena_settled done = {};
+
+	lockdep_assert_held(&arena->lock);
+	if (arena->marking) {
+		if (!leased && span->class)
+			list_move(&span->link, &span->class->partial);
+		return;
+	}
+	if (span->swept == arena->marked || !arena->marks_hold) {
+		marena_span_settle(arena, span, &done);
+		return;
+	}
+	marena_span_sweep(arena, span, &done);
+	marena_collector_account(&arena->col, &done);
+}
+
+/*
  * One try. -EAGAIN: the gate is closed; the caller waits for it. A caller
- * inside a section does not, as the gate may wait for it in turn; but nobody
- * leases while marking, when no thread is in a section.
+ * inside a section does not, as the gate may wait for it in turn.
  */
 static int marena_lease_try(struct marena_client *client,
 			    struct marena_type *type, struct marena_lease *arg)
 {
 	struct marena_arena *arena = client->arena;
-	struct marena_settled done = {};
 	struct marena_span *span;
 	int err;
 
 	lockdep_assert_held(&arena->lock);
 	if (client->ended)
 		return -ESTALE;
-	if (arena->marking || (!marena_gate_is_open(arena) &&
-			       !(arg->flags & MARENA_LEASE_NOWAIT)))
+	if (!marena_gate_is_open(arena) && !(arg->flags & MARENA_LEASE_NOWAIT))
 		return -EAGAIN;
 
 	arg->gate = READ_ONCE(arena->gate) & ~1U;
@@ -529,7 +618,7 @@ static int marena_lease_try(struct marena_client *client,
 		return PTR_ERR(span);
 	err = marena_span_lease(client, span);
 	if (err) {
-		marena_span_settle(arena, span, &done);
+		marena_span_release(arena, span, false);
 		return err;
 	}
 	arg->bytes = span->slot_size;
@@ -595,62 +684,62 @@ int marena_unlease(struct marena_client *client,
 {
 	struct marena_arena *arena = client->arena;
 	u64 offset = arg->base - arena->base;
-	struct marena_settled done = {};
 	struct marena_span *span;
-	int err;
+	int err = -ENOENT;
 
 	if (arg->flags)
 		return -EINVAL;
 	if (offset >= arena->size)
 		return -ENOENT;
 	offset = array_index_nospec(offset, arena->size);
-	for (;;) {
-		mutex_lock(&arena->lock);
-		if (!arena->marking)
-			break;
-		mutex_unlock(&arena->lock);
-		err = marena_gate_wait(arena);
-		if (err)
-			return err;
-	}
+	mutex_lock(&arena->lock);
 	span = marena_span_at(arena, offset);
-	err = -ENOENT;
 	if (span && span->client == client && span->offset == offset &&
 	    arg->gate == (READ_ONCE(arena->gate) & ~1U)) {
 		marena_span_unlease(arena, span);
-		marena_span_settle(arena, span, &done);
+		marena_span_release(arena, span, true);
 		err = 0;
 	}
 	mutex_unlock(&arena->lock);
 	return err;
 }
 
-/* The client has ended: end its leases. It has none while marking goes on. */
+/* The client has ended: end its leases. */
 void marena_leases_drop(struct marena_client *client)
 {
 	struct marena_arena *arena = client->arena;
-	struct marena_settled done = {};
 	struct marena_span *span, *next;
 
 	lockdep_assert_held(&arena->lock);
 	list_for_each_entry_safe(span, next, &client->leases, link) {
 		marena_span_unlease(arena, span);
-		marena_span_settle(arena, span, &done);
+		marena_span_release(arena, span, true);
 		cond_resched();
 	}
 }
 
 /*
- * The rendezvous has succeeded: end all leases. The counts of their pages are
- * left for the sweep to settle.
+ * The rendezvous has succeeded, and leases of before are worth nothing: take
+ * them out of the tables. The counts of their pages are left for the sweep to
+ * settle.
  */
 void marena_leases_revoke(struct marena_arena *arena)
 {
-	struct marena_span *span, *next;
+	struct marena_span *span;
+	unsigned int n = 0;
 
-	lockdep_assert_held(&arena->lock);
-	list_for_each_entry_safe(span, next, &arena->leases, arena_link)
+	mutex_lock(&arena->lock);
+	while (!list_empty(&arena->revoked)) {
+		span = list_first_entry(&arena->revoked, struct marena_span,
+					arena_link);
 		marena_span_unlease(arena, span);
+		if (++n % MARENA_REVOKE_BATCH)
+			continue;
+		mutex_unlock(&arena->lock);
+		cond_resched();
+		mutex_lock(&arena->lock);
+	}
+	mutex_unlock(&arena->lock);
 }
 
 /* Does an object start at this address, as far as user space says? */
@@ -710,6 +799,8 @@ int marena_span_init(void)
 
 void marena_span_exit(void)
 {
+	/* Spans that were let go of. */
+	rcu_barrier();
 	kmem_cache_destroy(marena_span_cache);
 }
 

@@ -2,6 +2,8 @@
 #ifndef MARENA_SPAN_H
 #define MARENA_SPAN_H
 
+#include <linux/rcupdate.h>
+
 #include "arena.h"
 #include "region.h"
 
@@ -24,7 +26,7 @@ struct marena_type;
  * @slot_size: bytes of a slot
  * @order: the next span made has 1 << @order pages
  * @max_order: @order grows up to this
- * @partial: unleased spans with a free slot, swept in this cycle
+ * @partial: unleased spans with a free slot, and nothing dead on them
  */
 struct marena_class {
 	struct marena_type *type;
@@ -50,7 +52,8 @@ struct marena_class {
  * @link: in class->partial, or in client->leases, or nowhere
  * @arena_link: in arena->leases while leased
  * @client: who has leased it, or NULL
- * @swept: number of rendezvous when its alloc map was last made true
+ * @swept: number of the mark pass whose dead were last swept from it
+ * @rcu: it goes when nobody can look at it any more
  */
 struct marena_span {
 	u64 offset;
@@ -64,6 +67,7 @@ struct marena_span {
 	struct list_head arena_link;
 	struct marena_client *client;
 	u32 swept;
+	struct rcu_head rcu;
 };
 
 /* What settling a span did. */

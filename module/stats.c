@@ -38,6 +38,9 @@ static void marena_stats_of_cycles(struct marena_collector *col,
 	stats->cycles_failed = col->failed;
 	stats->rendezvous_retries = col->retries;
 	stats->pause_max_ns = col->pause_max_ns;
+	stats->phase = READ_ONCE(col->phase);
+	stats->pages_copied = col->last.copied;
+	stats->pages_shaded = col->last.shaded;
 	spin_unlock(&col->lock);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sweeping, while programs run: every span that was not leased or made since
- * the rendezvous loses the objects that were not marked.
+ * Sweeping, while programs run: every span loses the objects that were not
+ * marked. One that is leased again since the rendezvous does so when that lease
+ * ends, or in the next cycle.
  */
 #include <linux/kthread.h>
 #include <linux/sched.h>
@@ -25,7 +26,7 @@ static void marena_sweep_page(struct marena_arena *arena,
 	mutex_lock(&arena->lock);
 	span = region->spans[i];
 	if (span && span->offset == offset && !span->client &&
-	    span->swept != READ_ONCE(arena->gate) >> 1)
+	    span->swept != arena->marked)
 		marena_span_sweep(arena, span, done);
 	mutex_unlock(&arena->lock);
 }

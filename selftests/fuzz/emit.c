@@ -164,12 +164,10 @@ static void fz_emit_main(FILE *to, const struct fz_program *p, unsigned int nr)
 /* What is behind the last line that includes another file. */
 static const char *fz_behind_includes(const char *text)
 {
-	const char *at = text;
+	const char *at;
 
-	while (at = strstr(at, "#include "), at) {
-		at = strchr(at, '\n');
-		text = at;
-	}
+	while ((at = strstr(text, "#include ")))
+		text = at + strcspn(at, "\n");
 	return text;
 }
 

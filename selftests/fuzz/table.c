@@ -72,7 +72,7 @@
 struct fz_call fz_calls[] = {
 	IOCTL("features", MARENA_FEATURES, struct marena_features,
 	      FZ_DEVICE, 2, IN(struct marena_features, size, FZ_SIZE)),
-	IOCTL("create", MARENA_CREATE, struct marena_create, FZ_DEVICE, 8,
+	IOCTL("create", MARENA_CREATE, struct marena_create, FZ_DEVICE, 9,
 	      IN(struct marena_create, size, FZ_SIZE),
 	      IN(struct marena_create, flags, FZ_CREATE_FLAGS),
 	      IN(struct marena_create, arena_size, FZ_ARENA_SIZE),
@@ -81,6 +81,7 @@ struct fz_call fz_calls[] = {
 	      IN(struct marena_create, gc_percent, FZ_PERCENT),
 	      IN(struct marena_create, reserved, FZ_ZERO),
 	      IN(struct marena_create, name, FZ_NAME),
+	      IN(struct marena_create, snapshot_limit, FZ_MEM_LIMIT),
 	      OUT(struct marena_create, fd, 'A')),
 	IOCTL("open", MARENA_OPEN, struct marena_open, FZ_DEVICE, 8,
 	      IN(struct marena_open, size, FZ_SIZE),

@@ -124,6 +124,10 @@ struct marena_features {
  * @reserved: must be 0
  * @name: name in the caller's IPC namespace, without '/' or control
  *        characters; empty for an anonymous arena
+ * @snapshot_limit: bytes of memory that copies of pages may take while the
+ *                  collector marks, rounded up to pages; 0 for the default, an
+ *                  eighth of the memory in use and at least 4 MiB. Past it
+ *                  pages are shaded (see struct marena_ioc_stats)
  *
  * Errors: EEXIST, EDQUOT, ENOMEM, EMFILE; ENOSPC where no address range
  * is free.
@@ -138,6 +142,7 @@ struct marena_create {
 	__s32 fd;
 	__u32 reserved;
 	__u8  name[MARENA_NAME_LEN];
+	__u64 snapshot_limit;
 };
 
 #define MARENA_CREATE _IO(MARENA_TYPE_BYTE, MARENA_CMD_CREATE)
@@ -376,6 +381,15 @@ struct marena_collect {
 
 #define MARENA_COLLECT _IO(MARENA_TYPE_BYTE, MARENA_CMD_COLLECT)
 
+/* Where a cycle is. Programs run in all of them, but wait in RENDEZVOUS. */
+enum marena_phase {
+	MARENA_PHASE_IDLE = 0,
+	MARENA_PHASE_PREPARE = 1,	/* pages are protected, marks cleared */
+	MARENA_PHASE_RENDEZVOUS = 2,	/* the gate is closed, now and then */
+	MARENA_PHASE_MARK = 3,
+	MARENA_PHASE_SWEEP = 4,
+};
+
 /**
  * struct marena_ioc_stats - MARENA_STATS: figures of an arena
  * @size: sizeof(struct marena_ioc_stats)
@@ -403,6 +417,11 @@ struct marena_collect {
  * @types: types registered, with the built-in ones
  * @roots: named roots
  * @mark_overflows: how often the mark stack overflowed in the last cycle
+ * @phase: enum marena_phase: where the cycle is now
+ * @pages_copied: pages that were copied in the last cycle, as they were written
+ *                while the collector marked
+ * @pages_shaded: pages that were shaded in the last cycle, for want of a copy:
+ *                all that their objects referred to was kept until the next
  *
  * The figures of the last cycle are taken together; the others are each read
  * on their own.
@@ -431,6 +450,9 @@ struct marena_ioc_stats {
 	__u64 types;
 	__u64 roots;
 	__u64 mark_overflows;
+	__u64 phase;
+	__u64 pages_copied;
+	__u64 pages_shaded;
 };
 
 #define MARENA_STATS _IO(MARENA_TYPE_BYTE, MARENA_CMD_STATS)
@@ -583,7 +605,7 @@ struct marena_lease {
  *      the byte is below, the reverse
  * @reserved: must be 0
  *
- * The caller is inside a section, so that no mark pass falls between. Both
+ * The caller is inside a section, so that no rendezvous falls between. Both
  * succeed and do nothing where the byte does not ask for it (another thread was
  * faster). A put that finds 0 in the byte tries SPILL_IN. Errors:
  * ENOENT (SPILL_IN) where the kernel holds none; EINVAL where no object starts

@@ -68,6 +68,9 @@ struct marena;
  * @gc_percent: start a cycle when the memory in use has grown by so many per
  *              cent; 0 for the default of 100; MARENA_GC_OFF for never
  * @reserved: 0
+ * @snapshot_limit: bytes of memory that copies of pages may take while the
+ *                  collector marks, 0 for the default, an eighth of the memory
+ *                  in use and at least 4 MiB
  *
  * Begin with MARENA_OPTIONS_INIT: the structure may grow, and 0 is the default
  * of every field but @size.
@@ -79,9 +82,11 @@ struct marena_options {
 	uint64_t mem_limit;
 	unsigned int gc_percent;
 	unsigned int reserved;
+	uint64_t snapshot_limit;
 };
 
-#define MARENA_OPTIONS_INIT	{ sizeof(struct marena_options), 0, 0600, 0, 0, 0 }
+#define MARENA_OPTIONS_INIT	\
+	{ sizeof(struct marena_options), 0, 0600, 0, 0, 0, 0 }
 
 /**
  * marena_create() - make an arena and open it
@@ -491,6 +496,12 @@ int marena_collect(struct marena *a, unsigned int flags);
  * @types: types registered, with the built-in ones
  * @roots: named roots
  * @mark_overflows: how often the mark stack overflowed in the last cycle
+ * @phase: where the cycle is now: 0 idle, 1 prepare, 2 rendezvous, 3 mark,
+ *         4 sweep
+ * @pages_copied: pages that were copied in the last cycle, as they were written
+ *                while the collector marked
+ * @pages_shaded: pages that were shaded in the last cycle, for want of a copy:
+ *                all that their objects referred to was kept until the next
  *
  * The structure may grow at its end. Times are in nanoseconds.
  */
@@ -516,6 +527,9 @@ struct marena_stats {
 	__u64 types;
 	__u64 roots;
 	__u64 mark_overflows;
+	__u64 phase;
+	__u64 pages_copied;
+	__u64 pages_shaded;
 };
 
 /**

@@ -11,6 +11,9 @@
 #define DEVICE		"/dev/marena"
 #define DEFAULT_MODE	0600
 
+/* Bytes that struct marena_options had when first published. */
+#define OPTIONS_FIRST	offsetof(struct marena_options, snapshot_limit)
+
 /* Clears the bytes behind the name. */
 int marena_copy_name(__u8 *to, const char *name)
 {
@@ -48,12 +51,12 @@ static int options_read(struct marena_options *to,
 	const unsigned char *bytes = (const unsigned char *)from;
 	size_t i;
 
-	if (from->size < sizeof(*to))
+	if (from->size < OPTIONS_FIRST)
 		return -EINVAL;
 	for (i = sizeof(*to); i < from->size; i++)
 		if (bytes[i])
 			return -E2BIG;
-	*to = *from;
+	memcpy(to, from, from->size < sizeof(*to) ? from->size : sizeof(*to));
 	if (to->flags & ~MARENA_PERSIST || to->reserved)
 		return -EINVAL;
 	return 0;
@@ -75,6 +78,7 @@ static int create_prepare(struct marena_create *create, const char *name,
 	create->mode = opt.mode ? opt.mode : DEFAULT_MODE;
 	create->mem_limit = opt.mem_limit;
 	create->gc_percent = opt.gc_percent;
+	create->snapshot_limit = opt.snapshot_limit;
 	if (opt.flags & MARENA_PERSIST)
 		create->flags = MARENA_CREATE_PERSIST;
 	return 0;

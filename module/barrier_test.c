@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tests of barrier.c, and of who else takes part in the snapshot: what changes
+ * between the rendezvous and marking, which here comes after all of it.
+ */
+#include "rendezvous.h"
+#include "root.h"
+#include "sweep.h"
+#include "test.h"
+
+/* An object, and one that it refers to; the cycle's state. */
+struct marena_test_snapshot {
+	struct marena_arena *arena;
+	struct marena_client *client;
+	struct marena_span *span;
+	u64 from;
+	u64 to;
+	struct list_head clients;
+};
+
+static void marena_test_set_root(struct kunit *test,
+				 struct marena_arena *arena, u64 address)
+{
+	const struct marena_root args = {
+		.object = address,
+		.name = "root",
+	};
+
+	KUNIT_ASSERT_EQ(test, marena_root_set(arena, &args), 0);
+}
+
+static void marena_test_prepare(struct kunit *test,
+				struct marena_test_snapshot *s)
+{
+	struct marena_type *type;
+
+	s->arena = marena_test_arena(test, SZ_4M, 0);
+	s->client = marena_test_client(test, s->arena);
+	type = marena_type_find(s->arena, MARENA_TYPE_CONSERVATIVE);
+	s->span = marena_test_lease(test, s->client, type, 2048);
+	s->from = s->span->offset;
+	s->to = s->from + 2048;
+	marena_test_object(s->arena, s->from);
+	marena_test_object(s->arena, s->to);
+	INIT_LIST_HEAD(&s->clients);
+}
+
+static void marena_test_cut(struct kunit *test, struct marena_test_snapshot *s)
+{
+	u64 pause;
+
+	marena_regions_clear_marks(s->arena);
+	KUNIT_ASSERT_EQ(test, marena_rendezvous(s->arena, &s->clients, &pause),
+			0);
+	KUNIT_EXPECT_TRUE(test, s->arena->marking);
+}
+
+/* Marks and sweeps. Returns how many objects were found live. */
+static u64 marena_test_finish(struct kunit *test,
+			      struct marena_test_snapshot *s)
+{
+	struct marena_cycle_figures figures = {};
+	struct marena_settled settled = {};
+
+	KUNIT_EXPECT_TRUE(test, marena_mark(s->arena, &s->clients, &figures));
+	marena_mark_end(s->arena, &s->clients, true, &figures);
+	marena_sweep(s->arena, &settled);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&s->arena->barrier.copies), 0);
+	return figures.objects_live;
+}
+
+static struct page *marena_test_page(struct marena_test_snapshot *s)
+{
+	u64 index = s->from >> MARENA_PAGE_SHIFT;
+
+	return marena_region_of_page(s->arena, index)
+		->pages[index % MARENA_REGION_PAGES];
+}
+
+/* The page of the objects is about to be written, as a fault says. */
+static void marena_test_write(struct kunit *test,
+			      struct marena_test_snapshot *s)
+{
+	struct page *page = marena_test_page(s);
+
+	KUNIT_ASSERT_EQ(test, marena_heap_mkwrite(s->arena, page->index, page),
+			VM_FAULT_LOCKED);
+	unlock_page(page);
+}
+
+static void marena_test_overwrite(struct kunit *test, long limit)
+{
+	struct marena_test_snapshot s;
+	u64 *word;
+
+	marena_test_prepare(test, &s);
+	marena_test_set_root(test, s.arena, s.arena->base + s.from);
+	word = marena_test_word(test, s.arena, s.from);
+	*word = s.arena->base + s.to;
+	marena_test_cut(test, &s);
+	if (limit >= 0)
+		s.arena->barrier.limit = limit;
+	marena_test_write(test, &s);
+	*word = 0;
+	marena_test_write(test, &s);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&s.arena->barrier.copied), !!limit);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&s.arena->barrier.shaded), !limit);
+	KUNIT_EXPECT_EQ(test, marena_test_finish(test, &s), 2);
+
+	/* By the next cycle it is gone. */
+	marena_test_cut(test, &s);
+	KUNIT_EXPECT_EQ(test, marena_test_finish(test, &s), 1);
+	KUNIT_EXPECT_FALSE(test, marena_alloc_test(s.arena, s.to));
+}
+
+static void marena_test_copied(struct kunit *test)
+{
+	marena_test_overwrite(test, -1);
+}
+
+static void marena_test_shaded(struct kunit *test)
+{
+	marena_test_overwrite(test, 0);
+}
+
+/* A page that someone may write without a fault is copied at once. */
+static void marena_test_pinned(struct kunit *test)
+{
+	struct marena_test_snapshot s;
+	struct page *page;
+	u64 *word;
+
+	marena_test_prepare(test, &s);
+	marena_test_set_root(test, s.arena, s.arena->base + s.from);
+	word = marena_test_word(test, s.arena, s.from);
+	*word = s.arena->base + s.to;
+	marena_test_write(test, &s);
+	page = marena_test_page(&s);
+	get_page(page);
+	marena_test_cut(test, &s);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&s.arena->barrier.copied), 1);
+	*word = 0;
+	KUNIT_EXPECT_EQ(test, marena_test_finish(test, &s), 2);
+
+	/* And so in the next cycle, as it is still noted. */
+	*word = s.arena->base + s.from;
+	marena_test_cut(test, &s);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&s.arena->barrier.copied), 1);
+	put_page(page);
+	KUNIT_EXPECT_EQ(test, marena_test_finish(test, &s), 1);
+	marena_test_cut(test, &s);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&s.arena->barrier.copied), 0);
+	KUNIT_EXPECT_EQ(test, marena_test_finish(test, &s), 1);
+}
+
+/* A name that is removed, or given to another object. */
+static void marena_test_root_moves(struct kunit *test)
+{
+	struct marena_test_snapshot s;
+
+	marena_test_prepare(test, &s);
+	marena_test_set_root(test, s.arena, s.arena->base + s.from);
+	marena_test_cut(test, &s);
+	marena_test_set_root(test, s.arena, s.arena->base + s.to);
+	KUNIT_EXPECT_EQ(test, marena_test_finish(test, &s), 2);
+
+	marena_test_cut(test, &s);
+	marena_test_set_root(test, s.arena, 0);
+	KUNIT_EXPECT_EQ(test, marena_test_finish(test, &s), 1);
+	KUNIT_EXPECT_FALSE(test, marena_alloc_test(s.arena, s.from));
+	KUNIT_EXPECT_TRUE(test, marena_alloc_test(s.arena, s.to));
+}
+
+static void marena_test_spill(struct kunit *test,
+			      struct marena_test_snapshot *s, u32 op)
+{
+	const struct marena_spill args = {
+		.object = s->arena->base + s->to,
+		.op = op,
+	};
+
+	KUNIT_ASSERT_EQ(test, marena_spill(s->client, &args), 0);
+}
+
+/* A count that goes, from the map or from what the kernel holds of it. */
+static void marena_test_count_goes(struct kunit *test)
+{
+	struct marena_test_snapshot s;
+	unsigned long index;
+	struct page *page;
+	u8 *byte;
+
+	marena_test_prepare(test, &s);
+	byte = marena_test_refs(test, s.client, s.to);
+	page = virt_to_page(byte);
+	index = page->index - MARENA_REFS_PAGE;
+	*byte = MARENA_SPILL_UNIT;
+	marena_test_cut(test, &s);
+	KUNIT_ASSERT_EQ(test, marena_refs_mkwrite(s.client, index, page),
+			VM_FAULT_LOCKED);
+	unlock_page(page);
+	*byte = 0;
+	KUNIT_EXPECT_EQ(test, marena_test_finish(test, &s), 1);
+
+	*byte = MARENA_SPILL_UNIT;
+	marena_test_cut(test, &s);
+	marena_test_spill(test, &s, MARENA_SPILL_OUT);
+	marena_test_spill(test, &s, MARENA_SPILL_IN);
+	*byte = 0;
+	KUNIT_EXPECT_EQ(test, marena_test_finish(test, &s), 1);
+
+	*byte = MARENA_SPILL_UNIT;
+	marena_test_spill(test, &s, MARENA_SPILL_OUT);
+	marena_test_cut(test, &s);
+	marena_test_spill(test, &s, MARENA_SPILL_IN);
+	*byte = 0;
+	KUNIT_EXPECT_EQ(test, marena_test_finish(test, &s), 1);
+
+	marena_test_cut(test, &s);
+	KUNIT_EXPECT_EQ(test, marena_test_finish(test, &s), 0);
+}
+
+/* What comes while marking stays, and goes with the next cycle. */
+static void marena_test_born_marking(struct kunit *test)
+{
+	struct marena_test_snapshot s;
+	struct marena_span *span;
+
+	marena_test_prepare(test, &s);
+	marena_test_set_root(test, s.arena, s.arena->base + s.from);
+	marena_test_cut(test, &s);
+	KUNIT_EXPECT_EQ(test, marena_test_finish(test, &s), 1);
+
+	marena_test_cut(test, &s);
+	span = marena_test_lease(test, s.client, s.span->type, 2048);
+	KUNIT_EXPECT_PTR_EQ(test, span, s.span);
+	marena_test_object(s.arena, s.to);
+	KUNIT_EXPECT_EQ(test, marena_test_finish(test, &s), 1);
+	KUNIT_EXPECT_TRUE(test, marena_alloc_test(s.arena, s.to));
+
+	marena_test_cut(test, &s);
+	KUNIT_EXPECT_EQ(test, marena_test_finish(test, &s), 1);
+	KUNIT_EXPECT_FALSE(test, marena_alloc_test(s.arena, s.to));
+}
+
+static struct kunit_case marena_barrier_cases[] = {
+	KUNIT_CASE(marena_test_copied),
+	KUNIT_CASE(marena_test_shaded),
+	KUNIT_CASE(marena_test_pinned),
+	KUNIT_CASE(marena_test_root_moves),
+	KUNIT_CASE(marena_test_count_goes),
+	KUNIT_CASE(marena_test_born_marking),
+	{}
+};
+
+static struct kunit_suite marena_barrier_suite = {
+	.name = "marena-barrier",
+	.suite_init = marena_test_suite_init,
+	.suite_exit = marena_test_suite_exit,
+	.test_cases = marena_barrier_cases,
+};
+
+kunit_test_suite(marena_barrier_suite);

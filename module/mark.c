@@ -617,6 +617,7 @@ void marena_mark_end(struct marena_arena *arena, struct list_head *clients,
 
 /* Spans stay while marking; but that may end while someone shades. */
 static void marena_shading_begin(struct marena_arena *arena)
+	__acquires(RCU)
 {
 	atomic_inc(&arena->col.shading);
 	/* Orders that before the marks. */
@@ -626,6 +627,7 @@ static void marena_shading_begin(struct marena_arena *arena)
 
 static void marena_shading_end(struct marena_arena *arena,
 			       const struct marena_cycle_figures *figures)
+	__releases(RCU)
 {
 	rcu_read_unlock();
 	atomic64_add(figures->objects_live, &arena->col.shaded_objects);

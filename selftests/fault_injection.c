@@ -80,6 +80,9 @@ static void look(struct stage *s, struct state *state)
 	stats->pause_max_ns = 0;
 	stats->mark_last_ns = 0;
 	stats->sweep_last_ns = 0;
+	stats->phase = 0;
+	stats->pages_copied = 0;
+	stats->pages_shaded = 0;
 	mt_assert_eq(mt_info(s->subject, &state->info), 0);
 	state->fds = mt_open_fds();
 	state->named = count_names();

@@ -37,6 +37,7 @@ struct uapi {
 struct command {
 	unsigned long cmd;
 	size_t size;
+	size_t first;			/* bytes when first published, if less */
 	enum kind kind;
 	__u32 flags;			/* those that are known */
 	bool writes;			/* needs the right to write */
@@ -245,6 +246,7 @@ FIXTURE_VARIANT_ADD(uapi, features) {
 FIXTURE_VARIANT_ADD(uapi, create) {
 	.c = {
 		COMMAND(create, CREATE, marena_create, DEVICE),
+		.first = offsetof(struct marena_create, snapshot_limit),
 		.flags = MARENA_CREATE_PERSIST,
 		.results = true,
 		.reserved = { offsetof(struct marena_create, reserved) },
@@ -330,6 +332,7 @@ FIXTURE_VARIANT_ADD(uapi, collect) {
 FIXTURE_VARIANT_ADD(uapi, stats) {
 	.c = {
 		COMMAND(nothing, STATS, marena_ioc_stats, ARENA),
+		.first = offsetof(struct marena_ioc_stats, phase),
 		.results = true,
 	},
 };
@@ -451,10 +454,13 @@ FIXTURE_TEARDOWN(uapi)
  */
 static void *prepare(struct uapi *u, const struct command *c, size_t size)
 {
+	static __aligned_u64 whole[MT_PAGE / sizeof(__u64)];
 	char *arg = u->page + MT_PAGE - size;
 
+	memset(whole, 0, sizeof(whole));
+	c->fill(u, whole);
 	memset(u->page, 0, MT_PAGE);
-	c->fill(u, arg);
+	memcpy(arg, whole, size);
 	*(__u32 *)arg = size;
 	return arg;
 }
@@ -533,6 +539,11 @@ static void assert_unchanged(struct uapi *u, const struct state *before)
 
 /* ---------------------------------------------------------------- the tests */
 
+static size_t first_size(const struct command *c)
+{
+	return c->first ? c->first : c->size;
+}
+
 TEST_F(uapi, succeeds)
 {
 	const struct command *c = &variant->c;
@@ -552,12 +563,24 @@ TEST_F(uapi, size_too_small)
 	struct state before = state(u);
 	__u32 size;
 
-	for (size = 0; size < c->size; size++) {
+	for (size = 0; size < first_size(c); size++) {
 		*(__u32 *)arg = size;
 		ASSERT_EQ(-EINVAL, call(u, c, arg))
 			TH_LOG("size %u", size);
 	}
 	assert_unchanged(u, &before);
+}
+
+/* A program that knows the first version gets that; what is behind is not there. */
+TEST_F(uapi, size_of_the_first_version)
+{
+	const struct command *c = &variant->c;
+	struct uapi *u = &self->u;
+	char *arg = prepare(u, c, first_size(c));
+
+	ASSERT_EQ(0, call(u, c, arg));
+	ASSERT_EQ(first_size(c), *(__u32 *)arg);
+	undo(u, c, arg);
 }
 
 TEST_F(uapi, size_larger_and_zero)

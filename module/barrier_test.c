@@ -81,9 +81,10 @@ static struct page *marena_test_page(struct marena_test_snapshot *s)
 static void marena_test_write(struct kunit *test,
 			      struct marena_test_snapshot *s)
 {
+	u64 index = s->from >> MARENA_PAGE_SHIFT;
 	struct page *page = marena_test_page(s);
 
-	KUNIT_ASSERT_EQ(test, marena_heap_mkwrite(s->arena, page->index, page),
+	KUNIT_ASSERT_EQ(test, marena_heap_mkwrite(s->arena, index, page),
 			VM_FAULT_LOCKED);
 	unlock_page(page);
 }
@@ -193,7 +194,7 @@ static void marena_test_count_goes(struct kunit *test)
 	marena_test_prepare(test, &s);
 	byte = marena_test_refs(test, s.client, s.to);
 	page = virt_to_page(byte);
-	index = page->index - MARENA_REFS_PAGE;
+	index = (s.to >> MARENA_GRANULE_SHIFT) / PAGE_SIZE;
 	*byte = MARENA_SPILL_UNIT;
 	marena_test_cut(test, &s);
 	KUNIT_ASSERT_EQ(test, marena_refs_mkwrite(s.client, index, page),

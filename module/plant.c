@@ -78,11 +78,16 @@ static void marena_plant_vmalloc_bounds(struct marena_arena *arena)
 	vfree(region);
 }
 
+/* Several, as a stale copy of a pointer, on some stack, hides what it points to. */
 static void marena_plant_leak(struct marena_arena *arena)
 {
-	struct marena_class *class = kzalloc(sizeof(*class), GFP_KERNEL);
+	struct marena_class *class;
+	unsigned int i;
 
-	OPTIMIZER_HIDE_VAR(class);
+	for (i = 0; i < 16; i++) {
+		class = kzalloc(sizeof(*class), GFP_KERNEL);
+		OPTIMIZER_HIDE_VAR(class);
+	}
 }
 
 static void marena_plant_lock_order(struct marena_arena *arena)
@@ -121,14 +126,19 @@ static void marena_plant_array_bounds(struct marena_arena *arena)
 }
 
 /* Without the lock that everybody else takes, for a second. */
+/* Cycles, one after the other, write it as well, under the arena's lock. */
 static void marena_plant_data_race(struct marena_arena *arena)
 {
-	unsigned long until = jiffies + HZ;
+	unsigned long until = jiffies + 5 * HZ;
+	unsigned int i;
 
 	while (time_before(jiffies, until)) {
-		arena->trigger++;
-		barrier();
-		arena->trigger--;
+		marena_collector_kick(arena);
+		for (i = 0; i < 1000; i++) {
+			arena->trigger++;
+			barrier();
+			arena->trigger--;
+		}
 		cond_resched();
 	}
 }

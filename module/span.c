@@ -427,20 +427,31 @@ static void marena_span_settle(struct marena_arena *arena,
 		list_del_init(&span->link);
 }
 
+/* Spans of small slots have their marks in one region. */
+static unsigned long *marena_span_mark_bits(struct marena_arena *arena,
+					    struct marena_span *span)
+{
+	return marena_mark_bits(marena_span_region(arena, span),
+				marena_span_first(span));
+}
+
+/* Words of the alloc map, and of the marks, in which slots begin. */
+static unsigned int marena_span_words(const struct marena_span *span)
+{
+	return marena_span_is_large(span) ? 1 :
+	       span->nr_pages * MARENA_PAGE_GRANULES / BITS_PER_LONG;
+}
+
 /* Free what the last cycle did not mark. The span is not leased. */
 void marena_span_sweep(struct marena_arena *arena, struct marena_span *span,
 		       struct marena_settled *done)
 {
-	struct marena_region *region = marena_span_region(arena, span);
-	unsigned long *mark = marena_mark_bits(region,
-					       marena_span_first(span));
+	unsigned long *mark = marena_span_mark_bits(arena, span);
 	unsigned long *alloc = marena_span_alloc_bits(arena, span);
-	unsigned int word, words;
+	unsigned int word;
 
 	lockdep_assert_held(&arena->lock);
-	words = marena_span_is_large(span) ? 1 :
-		span->nr_pages * MARENA_PAGE_GRANULES / BITS_PER_LONG;
-	for (word = 0; word < words; word++) {
+	for (word = 0; word < marena_span_words(span); word++) {
 		unsigned long was = READ_ONCE(alloc[word]);
 		unsigned long dead = was & ~mark[word];
 
@@ -521,19 +532,16 @@ static void marena_span_zero_free(struct marena_arena *arena,
 static void marena_span_blacken(struct marena_arena *arena,
 				struct marena_span *span)
 {
-	struct marena_region *region = marena_span_region(arena, span);
-	unsigned long *mark = marena_mark_bits(region,
-					       marena_span_first(span));
+	unsigned long *mark = marena_span_mark_bits(arena, span);
 	unsigned long *alloc = marena_span_alloc_bits(arena, span);
-	unsigned int word, words;
+	unsigned int word;
 
 	lockdep_assert_held(&arena->lock);
 	if (marena_span_is_large(span)) {
 		set_bit(0, mark);
 		return;
 	}
-	words = span->nr_pages * MARENA_PAGE_GRANULES / BITS_PER_LONG;
-	for (word = 0; word < words; word++)
+	for (word = 0; word < marena_span_words(span); word++)
 		atomic_long_or(~READ_ONCE(alloc[word]),
 			       (atomic_long_t *)&mark[word]);
 }

@@ -31,8 +31,6 @@ static void marena_client_free(struct kref *kref)
 	struct marena_client *client =
 		container_of(kref, struct marena_client, kref);
 
-	/* If it ended while marking, and the collector did not list it. */
-	marena_refs_drop(client);
 	marena_slots_free(client);
 	if (client->control)
 		free_page((unsigned long)client->control);

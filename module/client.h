@@ -39,9 +39,9 @@ struct marena_slot_page {
  * (@kref), so that a client may end, and its inode go, while it looks.
  *
  * A client ends (marena_client_end) when its mapping goes or its file is
- * released: its leases and references are gone then. If that is in the middle
- * of marking, its references count until the end of it: an object that it held
- * may just have been stored where the marker has been already. What the
+ * released: its leases and references are gone then. If the marker is still to
+ * go through its map, its references count until the end of marking: an object
+ * that it held may just have been stored where the marker has been. What the
  * collector may still look at without a lock, the control page and the slots,
  * is freed with the last reference.
  *

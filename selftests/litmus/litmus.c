@@ -44,6 +44,11 @@
  */
 #define JITTER_CLIENT		256
 #define JITTER_COLLECTOR	2048
+/*
+ * An object that is late may be so by any power of two up to this: how long the
+ * interrupt takes differs by a factor of a hundred between machines.
+ */
+#define LATEST			(1U << 20)
 
 #define THE_END			(~0UL)
 
@@ -143,6 +148,13 @@ static void dawdle(unsigned int *random, unsigned int most)
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
+/* As long as it takes on some machine. */
+static void be_late(unsigned int *random)
+{
+	*random = *random * 1103515245 + 12345;
+	dawdle(random, LATEST >> (*random >> 16) % 20);
+}
+
 /* The thread's half of a round. Was it in a section? */
 static bool visit(struct marena_thread *t, bool late, unsigned int *random)
 {
@@ -150,7 +162,7 @@ static bool visit(struct marena_thread *t, bool late, unsigned int *random)
 		return false;
 	if (late) {
 		section_leave(t);
-		dawdle(random, JITTER_COLLECTOR);
+		be_late(random);
 	}
 	slot_take(handle, 0);
 	if (!late)

@@ -13,6 +13,7 @@
  * that which has begun, and waits until it is over.
  */
 #include <linux/err.h>
+#include <linux/freezer.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/sched.h>
@@ -164,10 +165,11 @@ static int marena_collector_thread(void *data)
 	struct marena_arena *arena = data;
 	struct marena_collector *col = &arena->col;
 
+	set_freezable();
 	while (!kthread_should_stop()) {
-		wait_event_idle(col->wake,
-				kthread_should_stop() ||
-				marena_cycle_wanted(col));
+		wait_event_freezable(col->wake,
+				     kthread_should_stop() ||
+				     marena_cycle_wanted(col));
 		if (!kthread_should_stop())
 			marena_attempt(arena);
 	}
@@ -232,6 +234,12 @@ int marena_collector_run(struct marena_arena *arena, u64 *cycle)
 	return err;
 }
 
+static void marena_collector_free(struct marena_collector *col)
+{
+	marena_mark_stack_exit(&col->stack);
+	marena_mark_pool_clear(&col->pool);
+}
+
 int marena_collector_start(struct marena_arena *arena)
 {
 	struct marena_collector *col = &arena->col;
@@ -243,13 +251,13 @@ int marena_collector_start(struct marena_arena *arena)
 	arena->trigger = arena->gc_percent == MARENA_GC_OFF ?
 			 U64_MAX : MARENA_TRIGGER_MIN;
 
-	col->stack = marena_mark_stack_alloc();
-	if (!col->stack)
+	marena_mark_pool_init(&col->pool);
+	if (!marena_mark_stack_init(&col->stack, &col->pool))
 		return -ENOMEM;
 	task = kthread_run(marena_collector_thread, arena, "marena/%llu",
 			   arena->id);
 	if (IS_ERR(task)) {
-		marena_mark_stack_free(col->stack);
+		marena_collector_free(col);
 		return PTR_ERR(task);
 	}
 	col->task = task;
@@ -260,5 +268,5 @@ int marena_collector_start(struct marena_arena *arena)
 void marena_collector_stop(struct marena_arena *arena)
 {
 	kthread_stop(arena->col.task);
-	marena_mark_stack_free(arena->col.stack);
+	marena_collector_free(&arena->col);
 }

@@ -9,8 +9,9 @@
 
 #include <linux/marena.h>
 
+#include "mark_stack.h"
+
 struct marena_arena;
-struct marena_mark_stack;
 struct marena_settled;
 struct task_struct;
 
@@ -40,6 +41,7 @@ struct marena_cycle_figures {
  * struct marena_collector - the thread that runs an arena's cycles
  * @task: the thread (invariant after creation)
  * @stack: the mark stack (the thread's own)
+ * @pool: what it shares with the cycle's helpers
  * @phase: where the cycle is (written by the thread)
  * @grey: some pages are grey
  * @shading: how many shade just now: what they have marked may not be grey yet
@@ -62,7 +64,8 @@ struct marena_cycle_figures {
  */
 struct marena_collector {
 	struct task_struct *task;
-	struct marena_mark_stack *stack;
+	struct marena_mark_stack stack;
+	struct marena_mark_pool pool;
 	enum marena_phase phase;
 	bool grey;
 	atomic_t shading;

@@ -1,113 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tests of mark.c: the mark stack and where it ends, which fields of an array
- * are references, and that a full stack loses no object.
+ * Tests of mark.c: what is marked and what is not, and that neither a full stack
+ * nor helpers lose an object.
  */
 #include "test.h"
-
-static struct marena_mark_stack *marena_test_stack(struct kunit *test)
-{
-	struct marena_mark_stack *stack = marena_mark_stack_alloc();
-
-	KUNIT_ASSERT_NOT_NULL(test, stack);
-	return stack;
-}
-
-/* What comes last goes first, over the borders of blocks too. */
-static void marena_test_stack_order(struct kunit *test)
-{
-	struct marena_mark_stack *stack = marena_test_stack(test);
-	const u64 nr = 3 * MARENA_BLOCK_ENTRIES + 7;
-	u64 i, entry;
-
-	KUNIT_EXPECT_FALSE(test, marena_stack_pop(stack, &entry));
-	for (i = 0; i < nr; i++)
-		KUNIT_EXPECT_TRUE(test, marena_stack_push(stack, i));
-	KUNIT_EXPECT_EQ(test, stack->nr_blocks, 4);
-	while (i--) {
-		KUNIT_EXPECT_TRUE(test, marena_stack_pop(stack, &entry));
-		KUNIT_EXPECT_EQ(test, entry, i);
-	}
-	KUNIT_EXPECT_FALSE(test, marena_stack_pop(stack, &entry));
-	KUNIT_EXPECT_EQ(test, stack->nr_blocks, 1);
-	marena_mark_stack_free(stack);
-}
-
-/* To and fro over a border needs no more memory than one spare block. */
-static void marena_test_stack_spare(struct kunit *test)
-{
-	struct marena_mark_stack *stack = marena_test_stack(test);
-	struct marena_mark_block *block;
-	unsigned int i;
-	u64 entry;
-
-	for (i = 0; i < MARENA_BLOCK_ENTRIES + 1; i++)
-		KUNIT_EXPECT_TRUE(test, marena_stack_push(stack, i));
-	block = stack->top;
-	for (i = 0; i < 2; i++)
-		KUNIT_EXPECT_TRUE(test, marena_stack_pop(stack, &entry));
-	KUNIT_EXPECT_PTR_EQ(test, stack->spare, block);
-	for (i = 0; i < 2; i++)
-		KUNIT_EXPECT_TRUE(test, marena_stack_push(stack, i));
-	KUNIT_EXPECT_PTR_EQ(test, stack->top, block);
-	KUNIT_EXPECT_NULL(test, stack->spare);
-	marena_mark_stack_free(stack);
-}
-
-static void marena_test_stack_full(struct kunit *test)
-{
-	const u64 most = (u64)MARENA_MAX_BLOCKS * MARENA_BLOCK_ENTRIES;
-	struct marena_mark_stack *stack = marena_test_stack(test);
-	u64 i, entry = 0;
-
-	for (i = 0; i < most && marena_stack_push(stack, i); i++)
-		;
-	KUNIT_EXPECT_EQ(test, i, most);
-	KUNIT_EXPECT_FALSE(test, marena_stack_push(stack, i));
-	KUNIT_EXPECT_FALSE(test, marena_stack_push(stack, i));
-	/* What did not fit has done no harm. */
-	KUNIT_EXPECT_TRUE(test, marena_stack_pop(stack, &entry));
-	KUNIT_EXPECT_EQ(test, entry, most - 1);
-	KUNIT_EXPECT_TRUE(test, marena_stack_push(stack, i));
-
-	marena_stack_reset(stack);
-	KUNIT_EXPECT_FALSE(test, marena_stack_pop(stack, &entry));
-	KUNIT_EXPECT_EQ(test, stack->nr_blocks, 1);
-	marena_mark_stack_free(stack);
-	marena_mark_stack_free(NULL);
-}
-
-static void marena_test_first_ref(struct kunit *test)
-{
-	struct marena_arena *arena = marena_test_arena(test, SZ_2M, 0);
-	const u32 refs[] = { 8, 16, 40 };
-	struct marena_type *type = marena_test_type(test, arena, 48, refs, 3);
-
-	KUNIT_EXPECT_EQ(test, marena_first_ref(type, 0), 0);
-	KUNIT_EXPECT_EQ(test, marena_first_ref(type, 8), 0);
-	KUNIT_EXPECT_EQ(test, marena_first_ref(type, 9), 1);
-	KUNIT_EXPECT_EQ(test, marena_first_ref(type, 16), 1);
-	KUNIT_EXPECT_EQ(test, marena_first_ref(type, 17), 2);
-	KUNIT_EXPECT_EQ(test, marena_first_ref(type, 40), 2);
-	KUNIT_EXPECT_EQ(test, marena_first_ref(type, 41), 3);
-}
-
-/* From any byte of an array: the next reference, in this element or the next. */
-static void marena_test_next_ref(struct kunit *test)
-{
-	struct marena_arena *arena = marena_test_arena(test, SZ_2M, 0);
-	const u32 refs[] = { 8, 40 };
-	struct marena_type *type = marena_test_type(test, arena, 48, refs, 2);
-	u64 from, want;
-
-	for (from = 0; from < 3 * 48; from += 8) {
-		for (want = from; want % 48 != 8 && want % 48 != 40; want += 8)
-			;
-		KUNIT_EXPECT_EQ(test, marena_next_ref(type, from), want);
-	}
-	type = marena_type_find(arena, MARENA_TYPE_CONSERVATIVE);
-	KUNIT_EXPECT_EQ(test, marena_next_ref(type, 4096), 4096);
-}
 
 /* An object in the given slot of the span. */
 static u64 marena_test_slot(struct marena_arena *arena,
@@ -227,7 +123,7 @@ static void marena_test_mark_overflow(struct kunit *test)
 	const u32 nr = 4 * MARENA_BLOCK_ENTRIES;
 	struct marena_arena *arena = marena_test_arena(test, SZ_4M, 0);
 	struct marena_client *client = marena_test_client(test, arena);
-	struct marena_mark_stack *stack = arena->col.stack;
+	struct marena_mark_pool *pool = &arena->col.pool;
 	struct marena_cycle_figures figures;
 	struct marena_type *type;
 	struct marena_span *fan, *span = NULL;
@@ -249,12 +145,12 @@ static void marena_test_mark_overflow(struct kunit *test)
 				 i % 2 ? last : start + i / 2 * 8, object);
 		last = object;
 	}
-	stack->nr_blocks = MARENA_MAX_BLOCKS;
+	pool->nr_blocks += MARENA_MAX_BLOCKS;
 	figures = marena_test_mark(test, arena);
-	stack->nr_blocks = 1;
+	pool->nr_blocks -= MARENA_MAX_BLOCKS;
 	KUNIT_EXPECT_GT(test, figures.overflows, 0);
 	KUNIT_EXPECT_EQ(test, figures.objects_live, 2 * nr + 1);
-	KUNIT_EXPECT_EQ(test, stack->top->nr, 0);
+	KUNIT_EXPECT_EQ(test, pool->nr_blocks, 1);
 
 	figures = marena_test_mark(test, arena);
 	KUNIT_EXPECT_EQ(test, figures.overflows, 0);
@@ -281,11 +177,6 @@ static void marena_test_mark_counts(struct kunit *test)
 }
 
 static struct kunit_case marena_mark_cases[] = {
-	KUNIT_CASE(marena_test_stack_order),
-	KUNIT_CASE(marena_test_stack_spare),
-	KUNIT_CASE(marena_test_stack_full),
-	KUNIT_CASE(marena_test_first_ref),
-	KUNIT_CASE(marena_test_next_ref),
 	KUNIT_CASE(marena_test_mark_array),
 	KUNIT_CASE(marena_test_mark_nonsense),
 	KUNIT_CASE(marena_test_mark_overflow),

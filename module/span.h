@@ -111,4 +111,21 @@ marena_span_at(const struct marena_arena *arena, u64 offset)
 	return READ_ONCE(region->spans[page % MARENA_REGION_PAGES]);
 }
 
+/* Where the slot begins that @offset lies in; the arena's size: in none. */
+static inline u64 marena_slot_start(const struct marena_arena *arena,
+				    u64 offset, const struct marena_span **span)
+{
+	u32 slot;
+
+	if (offset >= arena->size)
+		return arena->size;
+	*span = marena_span_at(arena, offset);
+	if (!*span)
+		return arena->size;
+	slot = marena_slot_index(*span, offset - (*span)->offset);
+	if (slot >= (*span)->nr_slots)
+		return arena->size;
+	return (*span)->offset + slot * (*span)->slot_size;
+}
+
 #endif /* MARENA_SPAN_H */

@@ -14,7 +14,7 @@
 #include "marena_test.h"
 
 /* Enough for the marker to be at work while a few lines run here. */
-#define NODES		100000
+#define NODES		300000
 #define TRIES		50
 #define PAGES		16
 #define MAGIC		0x6d6172656e61ULL

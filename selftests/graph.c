@@ -196,12 +196,13 @@ TEST_F(graph, wide_array)
 }
 
 /*
- * A comb: each spine element refers to many teeth and, last, to the next spine
- * element, so that depth-first marking has the teeth of all of them pending.
+ * A comb: each spine element refers to many teeth and, after most of them, to the
+ * next spine element, so that depth-first marking has the teeth of all pending.
  */
 TEST_F(graph, more_than_the_mark_stack_holds)
 {
-	enum { TEETH = 511, SPINE = 1200 };
+	/* A link near the end, but not among those that are still queued. */
+	enum { TEETH = 511, SPINE = 1200, LINK = 480 };
 	struct marena_stats stats;
 	struct node **spine, **top = NULL, *tooth;
 	unsigned int i, j;
@@ -210,13 +211,15 @@ TEST_F(graph, more_than_the_mark_stack_holds)
 		spine = marena_new_array(self->a, MARENA_TYPE_CONSERVATIVE,
 					 TEETH + 1);
 		ASSERT_NE(NULL, spine);
-		for (j = 0; j < TEETH; j++) {
+		for (j = 0; j <= TEETH; j++) {
+			if (j == LINK)
+				continue;
 			tooth = marena_new(self->a, self->node);
 			ASSERT_NE(NULL, tooth);
 			spine[j] = tooth;
 			ASSERT_EQ(0, marena_put(self->a, tooth));
 		}
-		spine[TEETH] = (struct node *)top;
+		spine[LINK] = (struct node *)top;
 		ASSERT_EQ(0, marena_put(self->a, top));
 		top = spine;
 	}

@@ -13,6 +13,7 @@
 #include "collector.h"
 #include "fault.h"
 #include "fs.h"
+#include "generation.h"
 #include "ioctl.h"
 #include "limit.h"
 #include "name.h"
@@ -97,6 +98,7 @@ marena_arena_alloc(const struct marena_create *args)
 	INIT_LIST_HEAD(&arena->clients);
 	init_waitqueue_head(&arena->gate_wait);
 	marena_barrier_init(arena);
+	marena_generation_init(arena);
 	return arena;
 }
 

@@ -97,12 +97,21 @@ struct marena_user;
  * @nr_spans: spans that exist
  * @charged: pages with a reference count above zero
  * @trigger: value of @charged that starts a cycle
+ * @goal: value of @charged from which on that is a major one
  * @marking: the collector marks, from the snapshot that the rendezvous took to
  *           the end of marking: no span and no page goes meanwhile. Read under
  *           a region's lock as well
  * @marked: mark passes completed; a span whose @swept is the same has nothing
  *          on it that was found dead
  * @marks_hold: the mark bits are those of the pass with number @marked
+ * @major: value of @marked after the last major cycle
+ * @minor: the cycle that runs is a minor one (written by the collector alone,
+ *         before the rendezvous; faults read it while marking)
+ * @survivals: cycles that an object survives until it is old, 1 to 3
+ * @young: spans that may have young objects
+ * @old_objects: objects that are old
+ * @old_bytes: bytes of their slots
+ * @remembered: regions with remembered pages (the collector's own)
  * @barrier: write protection, and the snapshot
  * @root_lock: protects @roots and @nr_roots, and who clears @roots_pending
  * @roots: named roots by name
@@ -146,9 +155,17 @@ struct marena_arena {
 	u64 nr_spans;
 	u64 charged;
 	u64 trigger;
+	u64 goal;
 	bool marking;
 	bool marks_hold;
 	u32 marked;
+	u32 major;
+	bool minor;
+	u32 survivals;
+	struct list_head young;
+	u64 old_objects;
+	u64 old_bytes;
+	struct list_head remembered;
 
 	struct marena_barrier barrier;
 

@@ -44,6 +44,7 @@
 #include "barrier.h"
 #include "client.h"
 #include "compat.h"
+#include "generation.h"
 #include "mark.h"
 #include "refs.h"
 #include "region.h"
@@ -178,7 +179,7 @@ void marena_barrier_drop(struct marena_arena *arena)
 
 /* ---- write faults -------------------------------------------------------- */
 
-/* Is it to be protected? Only where the marker would read it. */
+/* Is it to be protected? Only where a marker would read it. */
 static bool marena_page_has_refs(struct marena_region *region, unsigned int i)
 {
 	struct marena_span *span;
@@ -189,6 +190,18 @@ static bool marena_page_has_refs(struct marena_region *region, unsigned int i)
 	has = span && !marena_type_is_opaque(span->type);
 	spin_unlock(&region->lock);
 	return has;
+}
+
+/*
+ * Does a marker read the page in the cycle that marks? A minor one looks at the
+ * objects of young spans, and at remembered pages. What is read here was written
+ * before the rendezvous, and the page, which is noted and locked, holds up the next.
+ */
+static bool marena_page_is_of_use(struct marena_region *region, unsigned int i)
+{
+	return !READ_ONCE(region->arena->minor) ||
+	       READ_ONCE(region->remembered[i]) ||
+	       READ_ONCE(READ_ONCE(region->spans[i])->young);
 }
 
 static void marena_page_note_written(struct marena_region *region,
@@ -228,7 +241,8 @@ vm_fault_t marena_heap_mkwrite(struct marena_arena *arena, u64 index,
 	smp_mb();
 	if (marena_is_protecting(arena))
 		goto again;
-	if (READ_ONCE(arena->marking) && !test_bit(i, region->saved))
+	if (READ_ONCE(arena->marking) && !test_bit(i, region->saved) &&
+	    marena_page_is_of_use(region, i))
 		marena_page_save(region, i, page, false);
 	return VM_FAULT_LOCKED;
 
@@ -335,6 +349,7 @@ static unsigned int marena_region_protect(struct marena_region *region,
 		else
 			__clear_bit(i, pages);
 	}
+	marena_remember(region, pages);
 	marena_region_protect_runs(region, pages);
 	return bitmap_weight(pages, MARENA_REGION_PAGES) -
 	       marena_region_save_pinned(region, pages, cut);

@@ -7,7 +7,8 @@
  *              |           +-- given up: a thread stays in its section
  *              +-- pages are protected, mark bits are cleared
  *
- * Programs are stopped in the rendezvous alone.
+ * Programs are stopped in the rendezvous alone. A minor cycle has the same steps,
+ * and less to do in each (generation.c).
  *
  * Attempts at a cycle are numbered. Who wants one asks for the attempt after
  * that which has begun, and waits until it is over.
@@ -22,6 +23,7 @@
 #include "barrier.h"
 #include "client.h"
 #include "collector.h"
+#include "generation.h"
 #include "mark.h"
 #include "region.h"
 #include "rendezvous.h"
@@ -30,6 +32,9 @@
 
 /* A heap of fewer pages than this (4 MiB) does not start a cycle by itself. */
 #define MARENA_TRIGGER_MIN 1024
+
+/* Minor cycles until the heap has grown as much as starts a major one. */
+#define MARENA_MINOR_PART 4
 
 static void marena_set_phase(struct marena_arena *arena,
 			     enum marena_phase phase)
@@ -40,16 +45,19 @@ static void marena_set_phase(struct marena_arena *arena,
 /* From how many pages on the next cycle starts by itself. */
 static void marena_set_trigger(struct marena_arena *arena)
 {
-	u64 growth;
+	u64 growth, step;
 
 	mutex_lock(&arena->lock);
+	growth = mul_u64_u64_div_u64(arena->charged, arena->gc_percent, 100);
+	step = max_t(u64, growth / MARENA_MINOR_PART, MARENA_TRIGGER_MIN);
 	if (arena->gc_percent == MARENA_GC_OFF) {
+		arena->goal = U64_MAX;
 		arena->trigger = U64_MAX;
 	} else {
-		growth = mul_u64_u64_div_u64(arena->charged, arena->gc_percent,
-					     100);
-		arena->trigger = max_t(u64, arena->charged + growth,
-				       MARENA_TRIGGER_MIN);
+		if (!arena->minor)
+			arena->goal = max_t(u64, arena->charged + growth,
+					    MARENA_TRIGGER_MIN);
+		arena->trigger = min(arena->goal, arena->charged + step);
 	}
 	mutex_unlock(&arena->lock);
 }
@@ -64,12 +72,15 @@ void marena_collector_account(struct marena_collector *col,
 	spin_unlock(&col->lock);
 }
 
-static void marena_cycle_account(struct marena_collector *col,
+static void marena_cycle_account(struct marena_arena *arena,
 				 const struct marena_cycle_figures *figures)
 {
+	struct marena_collector *col = &arena->col;
+
 	spin_lock(&col->lock);
 	col->last = *figures;
 	col->cycles++;
+	col->minor_cycles += arena->minor;
 	col->pause_max_ns = max(col->pause_max_ns, figures->pause_ns);
 	spin_unlock(&col->lock);
 }
@@ -84,7 +95,10 @@ static void marena_prepare(struct marena_arena *arena)
 	arena->marks_hold = false;
 	mutex_unlock(&arena->lock);
 	marena_barrier_protect(arena);
-	marena_regions_clear_marks(arena);
+	if (arena->minor)
+		marena_generation_prepare(arena);
+	else
+		marena_regions_clear_marks(arena);
 	WRITE_ONCE(arena->col.grey, false);
 	marena_barrier_protect(arena);
 }
@@ -117,11 +131,12 @@ static int marena_cycle(struct marena_arena *arena)
 
 	marena_set_phase(arena, MARENA_PHASE_SWEEP);
 	begun = ktime_get_ns();
+	marena_generation_end(arena, &swept);
 	marena_sweep(arena, &swept);
 	figures.sweep_ns = ktime_get_ns() - begun;
 
 	marena_collector_account(&arena->col, &swept);
-	marena_cycle_account(&arena->col, &figures);
+	marena_cycle_account(arena, &figures);
 	return 0;
 }
 
@@ -142,6 +157,7 @@ static void marena_attempt(struct marena_arena *arena)
 
 	spin_lock(&col->lock);
 	col->begun++;
+	WRITE_ONCE(arena->minor, col->major < col->begun);
 	spin_unlock(&col->lock);
 
 	err = marena_cycle(arena);
@@ -176,31 +192,40 @@ static int marena_collector_thread(void *data)
 	return 0;
 }
 
-/* Ask for an attempt that has not begun yet. Returns its number. */
-static u64 marena_collector_ask(struct marena_collector *col)
+/*
+ * Ask for an attempt that has not begun yet. Returns its number. A minor cycle
+ * is what comes of it if nobody asks for a major one.
+ */
+static u64 marena_collector_ask(struct marena_collector *col, bool major)
 {
 	u64 number;
 
 	spin_lock(&col->lock);
 	number = col->begun + 1;
 	col->asked = number;
+	if (major)
+		col->major = number;
 	spin_unlock(&col->lock);
 	wake_up(&col->wake);
 	return number;
 }
 
 /* Ask for a cycle, unless one runs that may be just what is wanted. */
-void marena_collector_kick(struct marena_arena *arena)
+void marena_collector_kick(struct marena_arena *arena, bool major)
 {
 	struct marena_collector *col = &arena->col;
-	bool idle;
+	bool missing;
 
 	spin_lock(&col->lock);
-	idle = col->begun == col->ended && col->asked == col->begun;
-	if (idle)
+	missing = col->asked == col->begun &&
+		  (col->ended == col->begun ||
+		   (major && col->major < col->begun));
+	if (missing)
 		col->asked++;
+	if (major && col->asked > col->begun)
+		col->major = col->asked;
 	spin_unlock(&col->lock);
-	if (idle)
+	if (missing)
 		wake_up(&col->wake);
 }
 
@@ -218,10 +243,10 @@ static bool marena_attempt_is_over(struct marena_collector *col, u64 number)
  * Run a cycle and wait until it is over: 0, -EBUSY (it was given up) or
  * -EINTR (killed). @cycle: how many cycles there have been then.
  */
-int marena_collector_run(struct marena_arena *arena, u64 *cycle)
+int marena_collector_run(struct marena_arena *arena, bool major, u64 *cycle)
 {
 	struct marena_collector *col = &arena->col;
-	u64 number = marena_collector_ask(col);
+	u64 number = marena_collector_ask(col, major);
 	int err;
 
 	if (wait_event_killable(col->done,
@@ -250,6 +275,7 @@ int marena_collector_start(struct marena_arena *arena)
 	init_waitqueue_head(&col->done);
 	arena->trigger = arena->gc_percent == MARENA_GC_OFF ?
 			 U64_MAX : MARENA_TRIGGER_MIN;
+	arena->goal = arena->trigger;
 
 	marena_mark_pool_init(&col->pool);
 	if (!marena_mark_stack_init(&col->stack, &col->pool))

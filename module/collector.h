@@ -17,7 +17,8 @@ struct task_struct;
 
 /**
  * struct marena_cycle_figures - what the last cycle found
- * @objects_live: objects marked
+ * @objects_marked: objects marked in the cycle
+ * @objects_live: those, and those that a minor cycle took for live
  * @bytes_live: bytes of their slots
  * @pause_ns: how long the gate was closed
  * @mark_ns: time spent marking
@@ -27,6 +28,7 @@ struct task_struct;
  * @shaded: pages that were shaded instead
  */
 struct marena_cycle_figures {
+	u64 objects_marked;
 	u64 objects_live;
 	u64 bytes_live;
 	u64 pause_ns;
@@ -51,10 +53,12 @@ struct marena_cycle_figures {
  * @done: those who asked for a cycle wait here
  * @lock: protects what follows
  * @asked: number of the latest attempt asked for
+ * @major: number of the latest attempt that is to be a major cycle
  * @begun: number of the attempt that runs, or ran last
  * @ended: number of the latest attempt that is over
  * @succeeded: number of the latest attempt that was a whole cycle
  * @cycles: whole cycles
+ * @minor_cycles: those of them that were minor ones
  * @failed: attempts that were given up
  * @retries: rendezvous that were tried again
  * @freed: objects freed in all
@@ -77,10 +81,12 @@ struct marena_collector {
 	/* Protects the fields that follow. */
 	spinlock_t lock;
 	u64 asked;
+	u64 major;
 	u64 begun;
 	u64 ended;
 	u64 succeeded;
 	u64 cycles;
+	u64 minor_cycles;
 	u64 failed;
 	u64 retries;
 	u64 freed;
@@ -94,7 +100,7 @@ void marena_collector_account(struct marena_collector *col,
 int marena_collector_start(struct marena_arena *arena);
 void marena_collector_stop(struct marena_arena *arena);
 
-void marena_collector_kick(struct marena_arena *arena);
-int marena_collector_run(struct marena_arena *arena, u64 *cycle);
+void marena_collector_kick(struct marena_arena *arena, bool major);
+int marena_collector_run(struct marena_arena *arena, bool major, u64 *cycle);
 
 #endif /* MARENA_COLLECTOR_H */

@@ -274,14 +274,15 @@ static int marena_run_collect(struct marena_request *req)
 {
 	struct marena_arena *arena = marena_arena_of(req->file);
 	struct marena_collect *args = &req->args.collect;
+	bool major = !(args->flags & MARENA_COLLECT_MINOR);
 
-	if (args->flags & ~MARENA_COLLECT_NOWAIT)
+	if (args->flags & ~(MARENA_COLLECT_NOWAIT | MARENA_COLLECT_MINOR))
 		return -EINVAL;
 	if (!(req->file->f_mode & FMODE_WRITE))
 		return -EACCES;
 	if (!(args->flags & MARENA_COLLECT_NOWAIT))
-		return marena_collector_run(arena, &args->cycle);
-	marena_collector_kick(arena);
+		return marena_collector_run(arena, major, &args->cycle);
+	marena_collector_kick(arena, major);
 	args->cycle = 0;
 	return 0;
 }

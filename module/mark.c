@@ -33,6 +33,7 @@
 #include "arena.h"
 #include "barrier.h"
 #include "client.h"
+#include "generation.h"
 #include "mark.h"
 #include "marker.h"
 #include "refs.h"
@@ -308,6 +309,8 @@ static void marena_mark_roots(struct marena_marker *marker,
 		marena_spills_visit(client, marena_mark_start, marker);
 	list_for_each_entry(client, clients, cycle_link)
 		marena_refs_visit(client, marena_mark_ref, marker);
+	if (marker->arena->minor)
+		marena_generation_visit(marker);
 }
 
 /*
@@ -345,13 +348,20 @@ void marena_mark_end(struct marena_arena *arena, struct list_head *clients,
 	WRITE_ONCE(arena->marking, false);
 	arena->marks_hold = marked;
 	arena->marked++;
+	figures->objects_live += atomic64_read(&arena->col.shaded_objects);
+	figures->bytes_live += atomic64_read(&arena->col.shaded_bytes);
+	figures->objects_marked = figures->objects_live;
+	if (arena->minor) {
+		figures->objects_live += arena->old_objects;
+		figures->bytes_live += arena->old_bytes;
+	} else {
+		arena->major = arena->marked;
+	}
 	mutex_unlock(&arena->lock);
 
 	marena_barrier_drop(arena);
 	marena_clients_drop_orphans(clients);
 	marena_clients_release(clients);
-	figures->objects_live += atomic64_read(&arena->col.shaded_objects);
-	figures->bytes_live += atomic64_read(&arena->col.shaded_bytes);
 	figures->copied = atomic64_read(&arena->barrier.copied);
 	figures->shaded = atomic64_read(&arena->barrier.shaded);
 }

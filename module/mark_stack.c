@@ -215,7 +215,6 @@ static void marena_blocks_free(struct marena_mark_pool *pool,
 void marena_mark_pool_clear(struct marena_mark_pool *pool)
 {
 	spin_lock(&pool->lock);
-	WARN_ON_ONCE(pool->idle || pool->busy);
 	marena_blocks_free(pool, &pool->full);
 	marena_blocks_free(pool, &pool->empty);
 	spin_unlock(&pool->lock);

@@ -133,7 +133,7 @@ static void marena_plant_data_race(struct marena_arena *arena)
 	unsigned int i;
 
 	while (time_before(jiffies, until)) {
-		marena_collector_kick(arena);
+		marena_collector_kick(arena, true);
 		for (i = 0; i < 1000; i++) {
 			arena->trigger++;
 			barrier();

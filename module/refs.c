@@ -144,11 +144,26 @@ vm_fault_t marena_refs_fault(struct marena_client *client,
 	return marena_mapped_page_fault(*page);
 }
 
+/*
+ * Cycles for which the page of the map is remembered (generation.c): written by
+ * the collector alone.
+ */
+static unsigned long marena_refs_remembered(struct page *page)
+{
+	return READ_ONCE(page->private);
+}
+
+static void marena_refs_remember(struct page *page, unsigned long cycles)
+{
+	WRITE_ONCE(page->private, cycles);
+}
+
 /* Take the page, which is locked and not mapped, out of the map. */
 static void marena_refs_page_remove(struct marena_client *client,
 				    unsigned long index, struct page *page)
 {
 	xa_erase(&client->pages, index);
+	marena_refs_remember(page, 0);
 	page->mapping = NULL;
 	put_page(page);
 	atomic64_dec(&client->arena->metadata);
@@ -211,10 +226,17 @@ static int marena_refs_keep_copy(struct marena_client *client,
 	return err;
 }
 
+/* Does the marker look at the page in this cycle? */
+static bool marena_refs_is_of_use(struct marena_client *client,
+				  struct page *page)
+{
+	return !READ_ONCE(client->arena->minor) || marena_refs_remembered(page);
+}
+
 /*
  * What the page refers to is to be known to the marker, whoever writes it. It
- * is locked. Pages that came after the rendezvous need not be saved, but then
- * they are nearly empty.
+ * is locked, and noted as written. Pages that came after the rendezvous need not
+ * be saved, but then they are nearly empty.
  */
 static void marena_refs_save(struct marena_client *client, unsigned long index,
 			     struct page *page)
@@ -223,7 +245,8 @@ static void marena_refs_save(struct marena_client *client, unsigned long index,
 	struct page *copy;
 	int err;
 
-	if (!READ_ONCE(client->counting) || xa_load(&client->copies, index))
+	if (!READ_ONCE(client->counting) || xa_load(&client->copies, index) ||
+	    !marena_refs_is_of_use(client, page))
 		return;
 	copy = marena_copy_alloc(arena, GFP_KERNEL);
 	if (copy) {
@@ -241,6 +264,15 @@ static void marena_refs_save(struct marena_client *client, unsigned long index,
 	marena_refs_keep_copy(client, index, MARENA_REFS_SHADED);
 }
 
+/* The page of the map, which is locked, is about to be written. */
+static void marena_refs_note_written(struct marena_client *client,
+				     unsigned long index)
+{
+	xa_set_mark(&client->pages, index, MARENA_REFS_WRITTEN);
+	/* Orders the mark before the look, as in marena_heap_mkwrite(). */
+	smp_mb();
+}
+
 /* A page of the map is to be made writable. On success, it is locked. */
 vm_fault_t marena_refs_mkwrite(struct marena_client *client,
 			       unsigned long index, struct page *page)
@@ -250,9 +282,7 @@ vm_fault_t marena_refs_mkwrite(struct marena_client *client,
 	lock_page(page);
 	if (xa_load(&client->pages, index) != page)
 		goto again;
-	xa_set_mark(&client->pages, index, MARENA_REFS_WRITTEN);
-	/* Orders the mark before the look, as in marena_heap_mkwrite(). */
-	smp_mb();
+	marena_refs_note_written(client, index);
 	if (marena_is_protecting(client->arena))
 		goto again;
 	marena_refs_save(client, index, page);
@@ -289,6 +319,7 @@ unsigned long marena_refs_protect_run(struct marena_client *client,
 		/* Orders that before the look at the page's lock. */
 		smp_mb();
 		marena_page_drain(page);
+		marena_refs_remember(page, client->arena->survivals);
 		put_page(page);
 		if (!n)
 			first = *index;
@@ -376,8 +407,14 @@ void marena_refs_visit(struct marena_client *client,
 	bool any;
 
 	while ((page = marena_refs_page_next(client, &index, XA_PRESENT))) {
-		any = marena_refs_visit_cut(client, index, page, visit, ctx);
-		marena_refs_note_zero(client, index, !any);
+		if (marena_refs_is_of_use(client, page)) {
+			any = marena_refs_visit_cut(client, index, page, visit,
+						    ctx);
+			marena_refs_note_zero(client, index, !any);
+		}
+		if (marena_refs_remembered(page))
+			marena_refs_remember(page,
+					     marena_refs_remembered(page) - 1);
 		put_page(page);
 		index++;
 		cond_resched();
@@ -585,6 +622,7 @@ int marena_spill(struct marena_client *client, const struct marena_spill *arg)
 	}
 	page = marena_refs_page_lock(client, granule / PAGE_SIZE);
 	if (page) {
+		marena_refs_note_written(client, granule / PAGE_SIZE);
 		marena_refs_save(client, granule / PAGE_SIZE, page);
 		byte = (u8 *)page_address(page) + granule % PAGE_SIZE;
 		if (arg->op == MARENA_SPILL_OUT)

@@ -18,7 +18,7 @@
 /* What a region costs, in pages, beside its part of the directory. */
 #define MARENA_REGION_COST \
 	(MARENA_REGION_MAP_PAGES + \
-	 DIV_ROUND_UP(MARENA_MARK_BYTES + sizeof(struct marena_region), \
+	 DIV_ROUND_UP(3 * MARENA_MARK_BYTES + sizeof(struct marena_region), \
 		      MARENA_PAGE_SIZE))
 
 /* Where page @i of the region's part of the alloc map is in the file. */
@@ -42,6 +42,8 @@ static void marena_region_free(struct marena_region *region)
 	for (i = 0; i < MARENA_REGION_MAP_PAGES; i++)
 		if (region->alloc[i])
 			marena_mapped_page_free(region->alloc[i]);
+	kvfree(region->age[1]);
+	kvfree(region->age[0]);
 	kvfree(region->mark);
 	kvfree(region);
 }
@@ -59,9 +61,12 @@ static struct marena_region *marena_region_alloc(struct marena_arena *arena,
 	region->index = index;
 	region->nr_free = MARENA_REGION_PAGES;
 	spin_lock_init(&region->lock);
+	INIT_LIST_HEAD(&region->remembered_link);
 
 	region->mark = kvzalloc(MARENA_MARK_BYTES, GFP_KERNEL_ACCOUNT);
-	if (!region->mark)
+	region->age[0] = kvzalloc(MARENA_MARK_BYTES, GFP_KERNEL_ACCOUNT);
+	region->age[1] = kvzalloc(MARENA_MARK_BYTES, GFP_KERNEL_ACCOUNT);
+	if (!region->mark || !region->age[0] || !region->age[1])
 		goto err_free;
 	for (i = 0; i < MARENA_REGION_MAP_PAGES; i++) {
 		region->alloc[i] =

@@ -19,6 +19,11 @@ struct page;
  * @alloc: pages of the alloc map (invariant); user space writes them, so their
  *         words are read and written once
  * @mark: the mark bits, a bit a granule; set by atomic operations
+ * @age: how many cycles an object has survived: two bits a granule, see
+ *       generation.c (arena->lock)
+ * @remembered: cycles for which a page is remembered, see generation.c (written
+ *              by the collector alone; faults read it)
+ * @remembered_link: in the collector's list of regions with any
  * @grey: pages with objects that are marked but not scanned, because the mark
  *        stack was full or they were shaded; set by atomic operations
  * @written: pages that may be mapped for writing, see barrier.c
@@ -42,6 +47,9 @@ struct marena_region {
 	unsigned long index;
 	struct page *alloc[MARENA_REGION_MAP_PAGES];
 	unsigned long *mark;
+	unsigned long *age[2];
+	u8 remembered[MARENA_REGION_PAGES];
+	struct list_head remembered_link;
 	DECLARE_BITMAP(grey, MARENA_REGION_PAGES);
 	DECLARE_BITMAP(written, MARENA_REGION_PAGES);
 	struct llist_node written_link;
@@ -122,6 +130,24 @@ static inline bool marena_alloc_test(const struct marena_arena *arena,
 	return test_bit((offset & (MARENA_PAGE_SIZE - 1)) / MARENA_GRANULE,
 			marena_alloc_bits(marena_region_of_page(arena, page),
 					  page % MARENA_REGION_PAGES));
+}
+
+/*
+ * Is the object that begins at @offset old, and live in the last cycle? For the
+ * marker, and under arena->lock.
+ */
+static inline bool marena_object_is_old(const struct marena_arena *arena,
+					u64 offset)
+{
+	struct marena_region *region =
+		marena_region(arena, offset >> MARENA_REGION_SHIFT);
+	unsigned int granule = (offset & (MARENA_REGION_SIZE - 1)) /
+			       MARENA_GRANULE;
+
+	return test_bit(granule, region->age[0]) &&
+	       test_bit(granule, region->age[1]) &&
+	       test_bit(granule, region->mark) &&
+	       marena_alloc_test(arena, offset);
 }
 
 #endif /* MARENA_REGION_H */

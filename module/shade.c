@@ -48,16 +48,11 @@ void marena_shade(void *arena, u64 offset)
 
 /* Mark what an object refers to by the words that it has on the page. */
 static void marena_shade_slot(struct marena_marker *marker,
-			      const struct marena_span *span, u64 start)
+			      const struct marena_span *span, u64 start,
+			      u64 from, u64 to)
 {
-	u64 from = marker->page << MARENA_PAGE_SHIFT;
-	u64 to = from + MARENA_PAGE_SIZE;
-
-	if (!marena_alloc_test(marker->arena, start))
-		return;
-	from = from > start ? from - start : 0;
-	to = min(to - start, span->slot_size);
-	marena_scan_bytes(marker, span, start, from, to);
+	if (marena_alloc_test(marker->arena, start))
+		marena_scan_bytes(marker, span, start, from, to);
 }
 
 /*
@@ -67,21 +62,12 @@ static void marena_shade_slot(struct marena_marker *marker,
 void marena_shade_page(struct marena_region *region, unsigned int i,
 		       struct page *page)
 {
-	struct marena_arena *arena = region->arena;
 	u64 index = (u64)region->index * MARENA_REGION_PAGES + i;
-	u64 end = (index + 1) << MARENA_PAGE_SHIFT;
-	struct marena_marker marker = { .arena = arena };
-	const struct marena_span *span;
-	u64 start;
+	struct marena_marker marker = { .arena = region->arena };
 
 	lockdep_assert_held(&region->lock);
 	marena_look_at(&marker, index, page);
 	marena_shading_begin(&marker);
-	start = marena_slot_start(arena, index << MARENA_PAGE_SHIFT, &span);
-	while (start < end) {
-		marena_shade_slot(&marker, span, start);
-		start = marena_slot_start(arena, start + span->slot_size,
-					  &span);
-	}
+	marena_scan_slots(&marker, index, marena_shade_slot);
 	marena_shading_end(&marker);
 }

@@ -18,6 +18,7 @@
 #include "arena.h"
 #include "client.h"
 #include "collector.h"
+#include "generation.h"
 #include "page.h"
 #include "region.h"
 #include "space.h"
@@ -261,6 +262,7 @@ static struct marena_span *marena_span_make(struct marena_arena *arena,
 	span->swept = arena->marked;
 	INIT_LIST_HEAD(&span->link);
 	INIT_LIST_HEAD(&span->arena_link);
+	INIT_LIST_HEAD(&span->young_link);
 
 	marena_span_clear_alloc(arena, span);
 	/* What the marker finds through the tables is complete. */
@@ -283,6 +285,9 @@ static void marena_span_destroy(struct marena_arena *arena,
 	lockdep_assert_held(&arena->lock);
 	WARN_ON_ONCE(arena->marking);
 	list_del(&span->link);
+	list_del(&span->young_link);
+	arena->old_objects -= span->nr_old;
+	arena->old_bytes -= span->nr_old * span->slot_size;
 	marena_span_enter(arena, span->offset >> MARENA_PAGE_SHIFT,
 			  span->nr_pages, NULL);
 	arena->nr_spans--;
@@ -421,7 +426,7 @@ static void marena_span_settle(struct marena_arena *arena,
 
 	if (marena_span_is_empty(arena, span, objects))
 		marena_span_destroy(arena, span);
-	else if (objects < span->nr_slots && span->swept == arena->marked)
+	else if (objects < span->nr_slots && marena_span_is_swept(arena, span))
 		list_move(&span->link, &span->class->partial);
 	else
 		list_del_init(&span->link);
@@ -433,13 +438,6 @@ static unsigned long *marena_span_mark_bits(struct marena_arena *arena,
 {
 	return marena_mark_bits(marena_span_region(arena, span),
 				marena_span_first(span));
-}
-
-/* Words of the alloc map, and of the marks, in which slots begin. */
-static unsigned int marena_span_words(const struct marena_span *span)
-{
-	return marena_span_is_large(span) ? 1 :
-	       span->nr_pages * MARENA_PAGE_GRANULES / BITS_PER_LONG;
 }
 
 /* Free what the last cycle did not mark. The span is not leased. */
@@ -461,6 +459,7 @@ void marena_span_sweep(struct marena_arena *arena, struct marena_span *span,
 		done->freed += hweight_long(dead);
 	}
 	span->swept = arena->marked;
+	marena_span_forget_dead(arena, span);
 	marena_span_settle(arena, span, done);
 }
 
@@ -481,7 +480,7 @@ static struct marena_span *marena_class_take(struct marena_arena *arena,
 		span = list_first_entry(&class->partial, struct marena_span,
 					link);
 		list_del_init(&span->link);
-		if (span->swept == arena->marked)
+		if (marena_span_is_swept(arena, span))
 			break;
 		/* It may be gone after that, or be the first of the list. */
 		if (arena->marks_hold)
@@ -560,8 +559,12 @@ static int marena_span_lease(struct marena_client *client,
 		return err;
 	if (!fresh)
 		marena_span_zero_free(arena, span);
+	marena_span_forget_free(arena, span);
 	if (arena->marking)
 		marena_span_blacken(arena, span);
+	else
+		span->swept = arena->marked;
+	marena_span_set_young(arena, span);
 	span->client = client;
 	list_add_tail(&span->link, &client->leases);
 	list_add_tail(&span->arena_link, &arena->leases);
@@ -595,7 +598,7 @@ static void marena_span_release(struct marena_arena *arena,
 			list_move(&span->link, &span->class->partial);
 		return;
 	}
-	if (span->swept == arena->marked || !arena->marks_hold) {
+	if (marena_span_is_swept(arena, span) || !arena->marks_hold) {
 		marena_span_settle(arena, span, &done);
 		return;
 	}
@@ -633,7 +636,7 @@ static int marena_lease_try(struct marena_client *client,
 	arg->base = arena->base + span->offset;
 	arg->nr_slots = span->nr_slots;
 	if (arena->charged >= arena->trigger)
-		marena_collector_kick(arena);
+		marena_collector_kick(arena, arena->charged >= arena->goal);
 	return 0;
 }
 
@@ -678,10 +681,10 @@ int marena_lease(struct marena_client *client, struct marena_lease *arg)
 	if (err != -ENOSPC && err != -EDQUOT && err != -ENOMEM)
 		return err;
 	if (arg->flags & MARENA_LEASE_NOWAIT) {
-		marena_collector_kick(arena);
+		marena_collector_kick(arena, true);
 		return err;
 	}
-	if (marena_collector_run(arena, &cycle) == -EINTR)
+	if (marena_collector_run(arena, true, &cycle) == -EINTR)
 		return -EINTR;
 	return marena_lease_at_open_gate(client, type, arg);
 }

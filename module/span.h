@@ -51,8 +51,12 @@ struct marena_class {
  * @class: its class; NULL: one large object
  * @link: in class->partial, or in client->leases, or nowhere
  * @arena_link: in arena->leases while leased
+ * @young_link: in arena->young, if it is @young
  * @client: who has leased it, or NULL
  * @swept: number of the mark pass whose dead were last swept from it
+ * @nr_old: old objects
+ * @young: it may have young objects; written under arena->lock, and read by
+ *         faults without it
  * @rcu: it goes when nobody can look at it any more
  */
 struct marena_span {
@@ -65,8 +69,11 @@ struct marena_span {
 	struct marena_class *class;
 	struct list_head link;
 	struct list_head arena_link;
+	struct list_head young_link;
 	struct marena_client *client;
 	u32 swept;
+	u32 nr_old;
+	bool young;
 	struct rcu_head rcu;
 };
 
@@ -90,6 +97,24 @@ void marena_leases_drop(struct marena_client *client);
 void marena_leases_revoke(struct marena_arena *arena);
 void marena_span_sweep(struct marena_arena *arena, struct marena_span *span,
 		       struct marena_settled *done);
+
+/* Words of the alloc map, and of the marks, in which slots begin. */
+static inline unsigned int marena_span_words(const struct marena_span *span)
+{
+	return !span->class ? 1 :
+	       span->nr_pages * MARENA_PAGE_GRANULES / BITS_PER_LONG;
+}
+
+/*
+ * Is nothing on it that was found dead? A minor cycle finds no dead on spans
+ * that are not young.
+ */
+static inline bool marena_span_is_swept(const struct marena_arena *arena,
+					const struct marena_span *span)
+{
+	return span->swept == arena->marked ||
+	       (!span->young && (s32)(span->swept - arena->major) >= 0);
+}
 
 bool marena_object_valid(struct marena_arena *arena, u64 address);
 

@@ -13,6 +13,7 @@ static void marena_stats_of_heap(struct marena_arena *arena,
 	stats->spans = arena->nr_spans;
 	stats->leases = arena->nr_leases;
 	stats->types = arena->nr_types;
+	stats->objects_old = arena->old_objects;
 	mutex_unlock(&arena->lock);
 
 	stats->pages_limit = arena->limit;
@@ -41,6 +42,8 @@ static void marena_stats_of_cycles(struct marena_collector *col,
 	stats->phase = READ_ONCE(col->phase);
 	stats->pages_copied = col->last.copied;
 	stats->pages_shaded = col->last.shaded;
+	stats->cycles_minor = col->minor_cycles;
+	stats->objects_marked = col->last.objects_marked;
 	spin_unlock(&col->lock);
 }
 

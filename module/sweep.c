@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Sweeping, while programs run: every span loses the objects that were not
- * marked. One that is leased again since the rendezvous does so when that lease
+ * marked; the young ones do so first (generation.c). One that is leased again since the rendezvous does so when that lease
  * ends, or in the next cycle.
  */
 #include <linux/kthread.h>
@@ -26,7 +26,7 @@ static void marena_sweep_page(struct marena_arena *arena,
 	mutex_lock(&arena->lock);
 	span = region->spans[i];
 	if (span && span->offset == offset && !span->client &&
-	    span->swept != arena->marked)
+	    !marena_span_is_swept(arena, span))
 		marena_span_sweep(arena, span, done);
 	mutex_unlock(&arena->lock);
 }
@@ -66,6 +66,8 @@ static void marena_sweep_clients(struct marena_arena *arena)
 
 void marena_sweep(struct marena_arena *arena, struct marena_settled *done)
 {
-	marena_sweep_heap(arena, done);
+	/* Young spans were swept when their objects became older. */
+	if (!arena->minor)
+		marena_sweep_heap(arena, done);
 	marena_sweep_clients(arena);
 }

@@ -193,17 +193,30 @@ struct marena_ioc_stats mt_stats(int fd)
  * A cycle is given up when a thread does not leave its section, and on a busy
  * machine a thread may lose its CPU there for a while: try again.
  */
-int mt_collect(int fd)
+static int run_cycle(int fd, __u32 flags)
 {
 	unsigned int tries;
 	int ret = -EBUSY;
 
 	for (tries = 0; ret == -EBUSY && tries < 100; tries++) {
-		struct marena_collect arg = { .size = sizeof(arg) };
+		struct marena_collect arg = {
+			.size = sizeof(arg),
+			.flags = flags,
+		};
 
 		ret = mt_ioctl(fd, MARENA_COLLECT, &arg);
 	}
 	return ret;
+}
+
+int mt_collect(int fd)
+{
+	return run_cycle(fd, 0);
+}
+
+int mt_collect_minor(int fd)
+{
+	return run_cycle(fd, MARENA_COLLECT_MINOR);
 }
 
 /* Returns the type's id. */

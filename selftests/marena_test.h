@@ -101,6 +101,7 @@ void mt_arena_exit(struct mt_arena *a);
 
 struct marena_ioc_stats mt_stats(int fd);
 int mt_collect(int fd);
+int mt_collect_minor(int fd);
 int mt_type(int fd, const char *name, __u64 size, const __u32 *refs,
 	    __u32 nrefs);
 int mt_set_root(int fd, const char *name, const void *object);

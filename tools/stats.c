@@ -43,6 +43,11 @@ static const struct column columns[] = {
 	  "pages copied while the last cycle marked" },
 	{ "PAGES_SHADED", UNIT_COUNT, false,
 	  "pages shaded instead, for want of a copy" },
+	{ "CYCLES_MINOR", UNIT_COUNT, false, "minor cycles among them" },
+	{ "OBJECTS_MARKED", UNIT_COUNT, false,
+	  "objects that the last cycle marked" },
+	{ "OBJECTS_OLD", UNIT_COUNT, false,
+	  "objects that minor cycles do not look at" },
 };
 
 static void add_figures(struct table *table,

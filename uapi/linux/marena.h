@@ -363,11 +363,16 @@ struct marena_root {
 
 /* Ask for a cycle and return at once. */
 #define MARENA_COLLECT_NOWAIT	(1U << 0)
+/*
+ * A minor cycle will do: it looks at young objects, and takes the old ones, which
+ * have survived some cycles, for live.
+ */
+#define MARENA_COLLECT_MINOR	(1U << 1)
 
 /**
  * struct marena_collect - MARENA_COLLECT: run a cycle
  * @size: sizeof(struct marena_collect)
- * @flags: MARENA_COLLECT_NOWAIT
+ * @flags: MARENA_COLLECT_NOWAIT, MARENA_COLLECT_MINOR
  * @cycle: out: the number of the cycle that was waited for (0 with NOWAIT)
  *
  * Returns when a cycle that began after the call is over. The caller must not
@@ -422,6 +427,10 @@ enum marena_phase {
  *                while the collector marked
  * @pages_shaded: pages that were shaded in the last cycle, for want of a copy:
  *                all that their objects referred to was kept until the next
+ * @cycles_minor: how many of @cycles were minor ones
+ * @objects_marked: objects that the last cycle marked; a minor one finds the old
+ *                  ones marked, and adds those that it finds live
+ * @objects_old: objects that are old: minor cycles do not look at them
  *
  * The figures of the last cycle are taken together; the others are each read
  * on their own.
@@ -453,6 +462,9 @@ struct marena_ioc_stats {
 	__u64 phase;
 	__u64 pages_copied;
 	__u64 pages_shaded;
+	__u64 cycles_minor;
+	__u64 objects_marked;
+	__u64 objects_old;
 };
 
 #define MARENA_STATS _IO(MARENA_TYPE_BYTE, MARENA_CMD_STATS)

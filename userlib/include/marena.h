@@ -460,11 +460,16 @@ void *marena_root(struct marena *a, const char *name);
 
 /* marena_collect(): ask for a cycle, do not wait for it. */
 #define MARENA_NOWAIT		(1U << 0)
+/*
+ * marena_collect(): a minor cycle will do: it looks at young objects, and takes
+ * old ones, which have survived some cycles, for live.
+ */
+#define MARENA_MINOR		(1U << 1)
 
 /**
  * marena_collect() - run a cycle
  * @a: a handle
- * @flags: MARENA_NOWAIT, or 0
+ * @flags: MARENA_NOWAIT, MARENA_MINOR, or 0
  *
  * Return: 0 when a cycle that began after the call is over (with MARENA_NOWAIT,
  * at once); or -EDEADLK the caller would wait for itself, as it is in a section
@@ -502,6 +507,10 @@ int marena_collect(struct marena *a, unsigned int flags);
  *                while the collector marked
  * @pages_shaded: pages that were shaded in the last cycle, for want of a copy:
  *                all that their objects referred to was kept until the next
+ * @cycles_minor: how many of @cycles were minor ones
+ * @objects_marked: objects that the last cycle marked; a minor one finds the old
+ *                  ones marked, and adds those that it finds live
+ * @objects_old: objects that are old: minor cycles do not look at them
  *
  * The structure may grow at its end. Times are in nanoseconds.
  */
@@ -530,6 +539,9 @@ struct marena_stats {
 	__u64 phase;
 	__u64 pages_copied;
 	__u64 pages_shaded;
+	__u64 cycles_minor;
+	__u64 objects_marked;
+	__u64 objects_old;
 };
 
 /**

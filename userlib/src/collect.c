@@ -8,10 +8,12 @@ int marena_collect(struct marena *a, unsigned int flags)
 
 	if (marena_inherited(a))
 		return -ESTALE;
-	if (flags & ~MARENA_NOWAIT)
+	if (flags & ~(MARENA_NOWAIT | MARENA_MINOR))
 		return -EINVAL;
+	if (flags & MARENA_MINOR)
+		collect.flags |= MARENA_COLLECT_MINOR;
 	if (flags & MARENA_NOWAIT)
-		collect.flags = MARENA_COLLECT_NOWAIT;
+		collect.flags |= MARENA_COLLECT_NOWAIT;
 	else if (marena_thread_inside(a, NULL))
 		return -EDEADLK;
 	return marena_ioctl(marena_keep(a)->arena_fd, MARENA_COLLECT, &collect);

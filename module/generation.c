@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Generations. An object is young until it has survived a number of cycles
+ * (arena->survivals), and old from then on. A major cycle looks at all objects.
+ * A minor one takes the old ones for live, as their marks of the last cycle are
+ * still there, and looks at young ones: what it costs follows from how many there
+ * are, and how much was written.
+ *
+ * Young objects are on young spans: those that were leased since the last cycle,
+ * or have young survivors. All of them are in arena->young.
+ *
+ * What refers from an old object to a young one is found on *remembered* pages. A
+ * page that was written since the last cycle is remembered for as many cycles as it
+ * takes to become old; one on which objects become old, for one less. So if an old
+ * object refers to a young one, its page is remembered: either the reference was
+ * stored while the object was old already, and the page written by that, not more
+ * cycles ago than the young one has survived. Or it was stored when the object was
+ * young, and the object, which cannot have been found in fewer cycles since then
+ * than the other, was so when it became old.
+ * Pages of reference maps are remembered in the same way: a count on a page that is
+ * not refers to an object that is old.
+ *
+ * Ages are kept in two bits a granule: the number of cycles that the object has
+ * survived, and both set once it is old. They are written under arena->lock.
+ */
+#include <linux/bitmap.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+
+#include "arena.h"
+#include "generation.h"
+#include "mark.h"
+#include "marker.h"
+#include "region.h"
+#include "scan.h"
+#include "span.h"
+#include "type.h"
+
+/* Spans that are looked at before others may have the lock. */
+#define MARENA_YOUNG_BATCH	64
+
+#define MARENA_SURVIVALS	2
+
+/* The bits of a span: one word of each, for 64 granules. */
+struct marena_span_bits {
+	unsigned long *alloc;
+	unsigned long *mark;
+	unsigned long *low;
+	unsigned long *high;
+	unsigned int words;
+};
+
+static struct marena_span_bits marena_span_bits(struct marena_arena *arena,
+						struct marena_span *span)
+{
+	struct marena_region *region =
+		marena_region(arena, span->offset >> MARENA_REGION_SHIFT);
+	unsigned int page = (span->offset >> MARENA_PAGE_SHIFT) %
+			    MARENA_REGION_PAGES;
+	unsigned int at = page * (MARENA_PAGE_GRANULES / BITS_PER_LONG);
+
+	return (struct marena_span_bits){
+		.alloc = marena_alloc_bits(region, page),
+		.mark = region->mark + at,
+		.low = region->age[0] + at,
+		.high = region->age[1] + at,
+		.words = marena_span_words(span),
+	};
+}
+
+void marena_generation_init(struct marena_arena *arena)
+{
+	INIT_LIST_HEAD(&arena->young);
+	INIT_LIST_HEAD(&arena->remembered);
+	arena->survivals = MARENA_SURVIVALS;
+}
+
+/* ---- young spans --------------------------------------------------------- */
+
+/* Objects may come to be there. */
+void marena_span_set_young(struct marena_arena *arena, struct marena_span *span)
+{
+	lockdep_assert_held(&arena->lock);
+	if (!list_empty(&span->young_link))
+		return;
+	list_add_tail(&span->young_link, &arena->young);
+	WRITE_ONCE(span->young, true);
+}
+
+static void marena_span_set_old(struct marena_span *span)
+{
+	list_del_init(&span->young_link);
+	WRITE_ONCE(span->young, false);
+}
+
+/*
+ * Free slots may become objects, which are young, and not marked. What the bits
+ * say of them is of the past.
+ */
+void marena_span_forget_free(struct marena_arena *arena,
+			     struct marena_span *span)
+{
+	struct marena_span_bits bits = marena_span_bits(arena, span);
+	unsigned int word;
+
+	lockdep_assert_held(&arena->lock);
+	for (word = 0; word < bits.words; word++) {
+		unsigned long used = READ_ONCE(bits.alloc[word]);
+
+		/* While marking, all of the span is made live afterwards. */
+		if (!arena->marking)
+			bits.mark[word] &= used;
+		bits.low[word] &= used;
+		bits.high[word] &= used;
+	}
+}
+
+/* How many objects of the span are old has changed. */
+static void marena_span_count_old(struct marena_arena *arena,
+				  struct marena_span *span,
+				  const struct marena_span_bits *bits)
+{
+	unsigned int word;
+	u32 old = 0;
+
+	for (word = 0; word < bits->words; word++)
+		old += hweight_long(bits->low[word] & bits->high[word]);
+	arena->old_objects += old - (u64)span->nr_old;
+	arena->old_bytes += (old - (u64)span->nr_old) * span->slot_size;
+	span->nr_old = old;
+}
+
+/* The span is swept: what is not marked is dead. */
+void marena_span_forget_dead(struct marena_arena *arena,
+			     struct marena_span *span)
+{
+	struct marena_span_bits bits = marena_span_bits(arena, span);
+	unsigned int word;
+
+	lockdep_assert_held(&arena->lock);
+	for (word = 0; word < bits.words; word++) {
+		bits.low[word] &= bits.mark[word];
+		bits.high[word] &= bits.mark[word];
+	}
+	marena_span_count_old(arena, span, &bits);
+}
+
+/* ---- a minor cycle ------------------------------------------------------- */
+
+/*
+ * Call @visit for the young spans, some at a time. Spans that become young
+ * meanwhile are not among them.
+ */
+static void marena_young_visit(struct marena_arena *arena,
+			       void (*visit)(struct marena_arena *arena,
+					     struct marena_span *span,
+					     struct marena_settled *done),
+			       struct marena_settled *done)
+{
+	struct marena_span *span;
+	LIST_HEAD(young);
+	unsigned int n = 0;
+
+	mutex_lock(&arena->lock);
+	list_splice_init(&arena->young, &young);
+	while (!list_empty(&young)) {
+		span = list_first_entry(&young, struct marena_span,
+					young_link);
+		list_move_tail(&span->young_link, &arena->young);
+		visit(arena, span, done);
+		if (++n % MARENA_YOUNG_BATCH)
+			continue;
+		mutex_unlock(&arena->lock);
+		cond_resched();
+		mutex_lock(&arena->lock);
+	}
+	mutex_unlock(&arena->lock);
+}
+
+static void marena_span_unmark_young(struct marena_arena *arena,
+				     struct marena_span *span,
+				     struct marena_settled *done)
+{
+	struct marena_span_bits bits = marena_span_bits(arena, span);
+	unsigned int word;
+
+	for (word = 0; word < bits.words; word++)
+		bits.mark[word] &= bits.low[word] & bits.high[word];
+}
+
+/* Before a minor cycle: only what is old is marked. */
+void marena_generation_prepare(struct marena_arena *arena)
+{
+	marena_young_visit(arena, marena_span_unmark_young, NULL);
+}
+
+/* ---- remembered pages ---------------------------------------------------- */
+
+static void marena_page_remember(struct marena_region *region, unsigned int i,
+				 u8 cycles)
+{
+	if (region->remembered[i] < cycles)
+		WRITE_ONCE(region->remembered[i], cycles);
+	if (list_empty(&region->remembered_link))
+		list_add_tail(&region->remembered_link,
+			      &region->arena->remembered);
+}
+
+/* These pages of the region were written since the last cycle. */
+void marena_remember(struct marena_region *region, const unsigned long *pages)
+{
+	unsigned int i;
+
+	for_each_set_bit(i, pages, MARENA_REGION_PAGES)
+		marena_page_remember(region, i, region->arena->survivals);
+}
+
+/* Objects of the span have become old, who may refer to younger ones. */
+static void marena_span_remember(struct marena_arena *arena,
+				 struct marena_span *span)
+{
+	u64 page = span->offset >> MARENA_PAGE_SHIFT, n;
+
+	if (arena->survivals == 1 || marena_type_is_opaque(span->type))
+		return;
+	for (n = 0; n < span->nr_pages; n++) {
+		marena_page_remember(marena_region_of_page(arena, page + n),
+				     (page + n) % MARENA_REGION_PAGES,
+				     arena->survivals - 1);
+		cond_resched();
+	}
+}
+
+/* Scan what old objects have on remembered pages. */
+void marena_generation_visit(struct marena_marker *marker)
+{
+	struct marena_region *region;
+	unsigned int i;
+
+	list_for_each_entry(region, &marker->arena->remembered,
+			    remembered_link) {
+		for (i = 0; i < MARENA_REGION_PAGES; i++) {
+			if (!region->remembered[i])
+				continue;
+			marena_scan_old(marker, region->index *
+					MARENA_REGION_PAGES + i);
+			marena_drain(marker);
+		}
+		if (marker->stopped)
+			return;
+	}
+}
+
+/* A cycle less for which they are remembered. */
+static void marena_remembered_age(struct marena_arena *arena)
+{
+	struct marena_region *region, *next;
+	unsigned int i, left;
+
+	list_for_each_entry_safe(region, next, &arena->remembered,
+				 remembered_link) {
+		left = 0;
+		for (i = 0; i < MARENA_REGION_PAGES; i++) {
+			if (!region->remembered[i])
+				continue;
+			WRITE_ONCE(region->remembered[i],
+				   region->remembered[i] - 1);
+			left += region->remembered[i];
+		}
+		if (!left)
+			list_del_init(&region->remembered_link);
+		cond_resched();
+	}
+}
+
+/* ---- the end of a cycle -------------------------------------------------- */
+
+/*
+ * Count one more cycle for the survivors of a word. Returns those that have
+ * become old.
+ */
+static unsigned long marena_word_age(unsigned long *low, unsigned long *high,
+				     unsigned long survivors, u32 survivals)
+{
+	unsigned long young = survivors & ~(*low & *high);
+	unsigned long none = young & ~*low & ~*high;
+	unsigned long once = young & *low;
+	unsigned long twice = young & *high;
+	unsigned long old = twice;
+
+	if (survivals < 3)
+		old |= once;
+	if (survivals < 2)
+		old |= none;
+	*low |= none;
+	*low &= ~(once & ~old);
+	*high |= once & ~old;
+	*low |= old;
+	*high |= old;
+	return old;
+}
+
+/*
+ * What is marked has survived. New objects in slots that were marked when they
+ * were free do not know the difference, and become old a little early.
+ */
+static void marena_span_age(struct marena_arena *arena,
+			    struct marena_span *span,
+			    struct marena_settled *done)
+{
+	struct marena_span_bits bits = marena_span_bits(arena, span);
+	bool swept = marena_span_is_swept(arena, span);
+	unsigned long old = 0, young = 0;
+	unsigned int word;
+
+	for (word = 0; word < bits.words; word++) {
+		unsigned long used = READ_ONCE(bits.alloc[word]);
+
+		bits.low[word] &= bits.mark[word];
+		bits.high[word] &= bits.mark[word];
+		old |= marena_word_age(&bits.low[word], &bits.high[word],
+				       used & bits.mark[word],
+				       arena->survivals);
+		if (!swept)
+			used &= bits.mark[word];
+		young |= used & ~(bits.low[word] & bits.high[word]);
+	}
+	marena_span_count_old(arena, span, &bits);
+	if (old)
+		marena_span_remember(arena, span);
+	if (span->client)
+		return;
+	if (!young)
+		marena_span_set_old(span);
+	if (!swept)
+		marena_span_sweep(arena, span, done);
+}
+
+/* Marking is over: objects become older, and spans old. */
+void marena_generation_end(struct marena_arena *arena,
+			   struct marena_settled *done)
+{
+	marena_remembered_age(arena);
+	marena_young_visit(arena, marena_span_age, done);
+}
+
+#ifdef MARENA_KUNIT
+#include "generation_test.c"
+#endif

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Generations: minor cycles free what is young and dead, never what is still
+ * referred to, from wherever that is; and look at nothing else.
+ */
+#include <string.h>
+
+#include "kselftest_harness.h"
+#include "marena_test.h"
+
+/* More cycles than it takes to become old. */
+#define CYCLES		5
+#define MAGIC		0x6f6c642d796f756eULL
+#define HEAP		20000
+
+struct node {
+	struct node *next;
+	__u64 payload;
+	__u64 rest[6];
+};
+
+FIXTURE(generations)
+{
+	struct mt_world w;
+	struct mt_thread *t;
+	int fd;
+	int client;
+	int type;
+};
+
+FIXTURE_SETUP(generations)
+{
+	static const __u32 refs[] = { 0 };
+	struct marena_create create;
+
+	mt_init_create(&create, NULL, 256 * MIB);
+	create.gc_percent = MARENA_GC_OFF;
+	ASSERT_EQ(0, mt_ioctl(mt_dev(), MARENA_CREATE, &create));
+	mt_arena_map(&self->w.arena, create.fd, PROT_READ | PROT_WRITE);
+	mt_client_attach(&self->w.client, &self->w.arena);
+	mt_thread_init(&self->w.thread, &self->w.client);
+	self->t = &self->w.thread;
+	self->fd = create.fd;
+	self->client = self->w.client.fd;
+	self->type = mt_type(self->fd, "node", sizeof(struct node), refs, 1);
+	ASSERT_GE(self->type, 0);
+}
+
+FIXTURE_TEARDOWN(generations)
+{
+	mt_world_exit(&self->w);
+}
+
+static struct node *new_node(struct mt_thread *t, int type)
+{
+	struct node *node = mt_new(t, type, sizeof(*node));
+
+	node->payload = MAGIC;
+	return node;
+}
+
+static bool is_there(const struct mt_world *w, const struct node *node)
+{
+	return mt_alloc_bit(&w->arena, node) && node->payload == MAGIC;
+}
+
+static void minor(int fd, unsigned int n)
+{
+	while (n--)
+		mt_assert_eq(mt_collect_minor(fd), 0);
+}
+
+/* A list of old objects that a name refers to; returns its head. */
+static struct node *make_old(struct mt_thread *t, int fd, int type,
+			     unsigned int n)
+{
+	struct node *head = NULL, *node;
+
+	while (n--) {
+		node = new_node(t, type);
+		node->next = head;
+		if (head)
+			mt_assert_eq(mt_put(t, head), 0);
+		head = node;
+	}
+	mt_assert_eq(mt_set_root(fd, "old", head), 0);
+	mt_assert_eq(mt_put(t, head), 0);
+	minor(fd, CYCLES);
+	return head;
+}
+
+TEST_F(generations, young_and_dead)
+{
+	struct node *dead = new_node(self->t, self->type);
+	struct node *held = new_node(self->t, self->type);
+
+	ASSERT_EQ(0, mt_put(self->t, dead));
+	minor(self->fd, 1);
+	EXPECT_FALSE(mt_alloc_bit(&self->w.arena, dead));
+	EXPECT_TRUE(is_there(&self->w, held));
+	EXPECT_EQ(1, mt_stats(self->fd).objects_live);
+	EXPECT_EQ(1, mt_stats(self->fd).cycles_minor);
+	EXPECT_EQ(1, mt_stats(self->fd).objects_freed);
+}
+
+/* Dead after it has become old: for a major cycle. Before: for a minor one. */
+TEST_F(generations, old_and_dead)
+{
+	unsigned int survived;
+
+	for (survived = 0; survived < 2; survived++) {
+		struct node *node = new_node(self->t, self->type);
+
+		minor(self->fd, survived);
+		EXPECT_EQ(0, mt_stats(self->fd).objects_old);
+		ASSERT_EQ(0, mt_put(self->t, node));
+		minor(self->fd, 1);
+		EXPECT_FALSE(mt_alloc_bit(&self->w.arena, node));
+	}
+	make_old(self->t, self->fd, self->type, 10);
+	EXPECT_EQ(10, mt_stats(self->fd).objects_old);
+	ASSERT_EQ(0, mt_set_root(self->fd, "old", NULL));
+	minor(self->fd, CYCLES);
+	EXPECT_EQ(10, mt_stats(self->fd).objects_live);
+	ASSERT_EQ(0, mt_collect(self->fd));
+	EXPECT_EQ(0, mt_stats(self->fd).objects_live);
+	EXPECT_EQ(0, mt_stats(self->fd).objects_old);
+	EXPECT_EQ(0, mt_stats(self->fd).pages_resident);
+}
+
+/* Referred to by an old object alone, from when on it was young. */
+TEST_F(generations, from_old_to_young)
+{
+	struct node *old = make_old(self->t, self->fd, self->type, 1);
+	unsigned int age, i;
+
+	for (age = 0; age < CYCLES; age++) {
+		struct node *young = new_node(self->t, self->type);
+
+		minor(self->fd, age);
+		old->next = young;
+		ASSERT_EQ(0, mt_put(self->t, young));
+		for (i = 0; i < CYCLES; i++) {
+			minor(self->fd, 1);
+			ASSERT_TRUE(is_there(&self->w, young));
+		}
+		EXPECT_EQ(2, mt_stats(self->fd).objects_live);
+		EXPECT_EQ(2, mt_stats(self->fd).objects_old);
+		old->next = NULL;
+		ASSERT_EQ(0, mt_collect(self->fd));
+		EXPECT_EQ(1, mt_stats(self->fd).objects_live);
+	}
+}
+
+/* The referrer becomes old before the other, and is not written any more. */
+TEST_F(generations, referrer_is_older)
+{
+	unsigned int older, i;
+
+	for (older = 0; older < CYCLES; older++) {
+		struct node *first = new_node(self->t, self->type);
+		struct node *second;
+
+		ASSERT_EQ(0, mt_set_root(self->fd, "first", first));
+		ASSERT_EQ(0, mt_put(self->t, first));
+		minor(self->fd, older);
+		second = new_node(self->t, self->type);
+		first->next = second;
+		ASSERT_EQ(0, mt_put(self->t, second));
+		for (i = 0; i < CYCLES; i++) {
+			minor(self->fd, 1);
+			ASSERT_TRUE(is_there(&self->w, second));
+		}
+		ASSERT_EQ(0, mt_set_root(self->fd, "first", NULL));
+		ASSERT_EQ(0, mt_collect(self->fd));
+		EXPECT_EQ(0, mt_stats(self->fd).objects_live);
+	}
+}
+
+/* A young chain behind an old object: all of it is found, in each cycle. */
+TEST_F(generations, chain_behind_old)
+{
+	struct node *old = make_old(self->t, self->fd, self->type, 1);
+	struct node *tail = old, *node;
+	unsigned int i;
+
+	for (i = 0; i < 3 * CYCLES; i++) {
+		node = new_node(self->t, self->type);
+		tail->next = node;
+		ASSERT_EQ(0, mt_put(self->t, node));
+		tail = node;
+		minor(self->fd, 1);
+		EXPECT_EQ(i + 2, mt_stats(self->fd).objects_live);
+	}
+	for (node = old, i = 0; node; node = node->next, i++)
+		ASSERT_TRUE(is_there(&self->w, node));
+	EXPECT_EQ(3 * CYCLES + 1, i);
+}
+
+/* Held by a count on a page of the map that is not written any more. */
+TEST_F(generations, counts_stay)
+{
+	struct node *node = new_node(self->t, self->type);
+	struct node *child = new_node(self->t, self->type);
+	unsigned int i;
+
+	node->next = child;
+	ASSERT_EQ(0, mt_put(self->t, child));
+	for (i = 0; i < 2 * CYCLES; i++) {
+		minor(self->fd, 1);
+		ASSERT_TRUE(is_there(&self->w, node));
+		ASSERT_TRUE(is_there(&self->w, child));
+	}
+	ASSERT_EQ(0, mt_put(self->t, node));
+	ASSERT_EQ(0, mt_collect(self->fd));
+	EXPECT_EQ(0, mt_stats(self->fd).objects_live);
+}
+
+/* The kernel moves a count into a page of the map that nobody else writes. */
+TEST_F(generations, count_comes_back_from_a_spill)
+{
+	struct marena_spill spill = { .size = sizeof(spill) };
+	struct node *node = new_node(self->t, self->type);
+	__u8 *byte = mt_refs_byte(&self->w.client, node);
+
+	*byte = 128;
+	spill.object = (__u64)node;
+	spill.op = MARENA_SPILL_OUT;
+	ASSERT_EQ(0, mt_ioctl(self->client, MARENA_SPILL, &spill));
+	ASSERT_EQ(0, *byte);
+	minor(self->fd, 1);
+	spill.op = MARENA_SPILL_IN;
+	ASSERT_EQ(0, mt_ioctl(self->client, MARENA_SPILL, &spill));
+	EXPECT_EQ(128, *byte);
+	minor(self->fd, CYCLES);
+	EXPECT_TRUE(is_there(&self->w, node));
+}
+
+/* One that is large: what it refers to from any page is found. */
+TEST_F(generations, old_array)
+{
+	const __u64 words = 8 * 512;
+	struct node **array = mt_new(self->t, MARENA_TYPE_CONSERVATIVE,
+				     words * sizeof(*array));
+	struct node *nodes[8];
+	unsigned int i;
+
+	ASSERT_EQ(0, mt_set_root(self->fd, "array", array));
+	ASSERT_EQ(0, mt_put(self->t, array));
+	minor(self->fd, CYCLES);
+	for (i = 0; i < 8; i++) {
+		nodes[i] = new_node(self->t, self->type);
+		array[i * 512 + 511 - i] = nodes[i];
+		ASSERT_EQ(0, mt_put(self->t, nodes[i]));
+	}
+	minor(self->fd, CYCLES);
+	for (i = 0; i < 8; i++)
+		EXPECT_TRUE(is_there(&self->w, nodes[i]));
+	EXPECT_EQ(9, mt_stats(self->fd).objects_old);
+}
+
+/* A slot that an old object had is young again when it is used anew. */
+TEST_F(generations, slots_of_old_objects)
+{
+	struct node *child, *node;
+	unsigned int i;
+
+	for (i = 0; i < CYCLES; i++) {
+		make_old(self->t, self->fd, self->type, 100);
+		ASSERT_EQ(0, mt_set_root(self->fd, "old", NULL));
+		ASSERT_EQ(0, mt_collect(self->fd));
+		EXPECT_EQ(0, mt_stats(self->fd).objects_old);
+		node = new_node(self->t, self->type);
+		minor(self->fd, 1);
+		EXPECT_EQ(0, mt_stats(self->fd).objects_old);
+		child = new_node(self->t, self->type);
+		node->next = child;
+		ASSERT_EQ(0, mt_put(self->t, child));
+		minor(self->fd, 1);
+		ASSERT_TRUE(is_there(&self->w, child));
+		ASSERT_EQ(0, mt_put(self->t, node));
+	}
+}
+
+/* What a minor cycle marks is what is young, however large the heap is. */
+TEST_F(generations, looks_at_the_young)
+{
+	struct marena_ioc_stats stats;
+	struct node *node;
+	unsigned int i;
+
+	make_old(self->t, self->fd, self->type, HEAP);
+	for (i = 0; i < HEAP / 100; i++)
+		node = new_node(self->t, self->type);
+	ASSERT_NE(NULL, node);
+	minor(self->fd, 1);
+	stats = mt_stats(self->fd);
+	EXPECT_EQ(HEAP + HEAP / 100, stats.objects_live);
+	EXPECT_EQ(HEAP / 100, stats.objects_marked);
+	ASSERT_EQ(0, mt_collect(self->fd));
+	stats = mt_stats(self->fd);
+	EXPECT_EQ(HEAP + HEAP / 100, stats.objects_live);
+	EXPECT_EQ(HEAP + HEAP / 100, stats.objects_marked);
+}
+
+/* Pages that a minor cycle does not look at need no copy when they are written. */
+TEST_F(generations, old_pages_are_not_copied)
+{
+	struct node *old = make_old(self->t, self->fd, self->type, HEAP), *node;
+	struct marena_collect arg = {
+		.size = sizeof(arg),
+		.flags = MARENA_COLLECT_NOWAIT | MARENA_COLLECT_MINOR,
+	};
+	__u64 cycles = mt_stats(self->fd).cycles;
+
+	ASSERT_EQ(0, mt_ioctl(self->fd, MARENA_COLLECT, &arg));
+	while (mt_stats(self->fd).cycles == cycles)
+		for (node = old; node; node = node->next)
+			node->payload = MAGIC;
+	EXPECT_EQ(1 + CYCLES, mt_stats(self->fd).cycles_minor);
+	EXPECT_EQ(0, mt_stats(self->fd).pages_copied);
+	EXPECT_EQ(0, mt_stats(self->fd).pages_shaded);
+}
+
+TEST_HARNESS_MAIN

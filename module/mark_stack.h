@@ -23,6 +23,7 @@ struct marena_mark_block;
  * @wake: they wait here
  */
 struct marena_mark_pool {
+	/* Protects the fields that follow. */
 	spinlock_t lock;
 	struct marena_mark_block *full;
 	struct marena_mark_block *empty;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Sweeping, while programs run: every span loses the objects that were not
- * marked; the young ones do so first (generation.c). One that is leased again since the rendezvous does so when that lease
- * ends, or in the next cycle.
+ * marked; the young ones do so first (generation.c). One that is leased again since
+ * the rendezvous does so when that lease ends, or in the next cycle.
  */
 #include <linux/kthread.h>
 #include <linux/sched.h>

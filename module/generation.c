@@ -9,16 +9,11 @@
  * Young objects are on young spans: those that were leased since the last cycle,
  * or have young survivors. All of them are in arena->young.
  *
- * What refers from an old object to a young one is found on *remembered* pages. A
- * page that was written since the last cycle is remembered for as many cycles as it
- * takes to become old; one on which objects become old, for one less. So if an old
- * object refers to a young one, its page is remembered: either the reference was
- * stored while the object was old already, and the page written by that, not more
- * cycles ago than the young one has survived. Or it was stored when the object was
- * young, and the object, which cannot have been found in fewer cycles since then
- * than the other, was so when it became old.
- * Pages of reference maps are remembered in the same way: a count on a page that is
- * not refers to an object that is old.
+ * What refers from an old object to a young one is found on *remembered* pages: a
+ * page that was written since the last cycle is, for as many cycles as it takes to
+ * become old. That is enough, as what is stored exists by then, and so has become old
+ * when the page is forgotten. Pages of reference maps are remembered in the same
+ * way: a count on a page that is not refers to an object that is old.
  *
  * Ages are kept in two bits a granule: the number of cycles that the object has
  * survived, and both set once it is old. They are written under arena->lock.
@@ -196,38 +191,17 @@ void marena_generation_prepare(struct marena_arena *arena)
 
 /* ---- remembered pages ---------------------------------------------------- */
 
-static void marena_page_remember(struct marena_region *region, unsigned int i,
-				 u8 cycles)
-{
-	if (region->remembered[i] < cycles)
-		WRITE_ONCE(region->remembered[i], cycles);
-	if (list_empty(&region->remembered_link))
-		list_add_tail(&region->remembered_link,
-			      &region->arena->remembered);
-}
-
 /* These pages of the region were written since the last cycle. */
 void marena_remember(struct marena_region *region, const unsigned long *pages)
 {
+	struct marena_arena *arena = region->arena;
 	unsigned int i;
 
-	for_each_set_bit(i, pages, MARENA_REGION_PAGES)
-		marena_page_remember(region, i, region->arena->survivals);
-}
-
-/* Objects of the span have become old, who may refer to younger ones. */
-static void marena_span_remember(struct marena_arena *arena,
-				 struct marena_span *span)
-{
-	u64 page = span->offset >> MARENA_PAGE_SHIFT, n;
-
-	if (arena->survivals == 1 || marena_type_is_opaque(span->type))
-		return;
-	for (n = 0; n < span->nr_pages; n++) {
-		marena_page_remember(marena_region_of_page(arena, page + n),
-				     (page + n) % MARENA_REGION_PAGES,
-				     arena->survivals - 1);
-		cond_resched();
+	for_each_set_bit(i, pages, MARENA_REGION_PAGES) {
+		WRITE_ONCE(region->remembered[i], arena->survivals);
+		if (list_empty(&region->remembered_link))
+			list_add_tail(&region->remembered_link,
+				      &arena->remembered);
 	}
 }
 
@@ -275,12 +249,9 @@ static void marena_remembered_age(struct marena_arena *arena)
 
 /* ---- the end of a cycle -------------------------------------------------- */
 
-/*
- * Count one more cycle for the survivors of a word. Returns those that have
- * become old.
- */
-static unsigned long marena_word_age(unsigned long *low, unsigned long *high,
-				     unsigned long survivors, u32 survivals)
+/* Count one more cycle for the survivors of a word. */
+static void marena_word_age(unsigned long *low, unsigned long *high,
+			    unsigned long survivors, u32 survivals)
 {
 	unsigned long young = survivors & ~(*low & *high);
 	unsigned long none = young & ~*low & ~*high;
@@ -297,7 +268,6 @@ static unsigned long marena_word_age(unsigned long *low, unsigned long *high,
 	*high |= once & ~old;
 	*low |= old;
 	*high |= old;
-	return old;
 }
 
 /*
@@ -310,7 +280,7 @@ static void marena_span_age(struct marena_arena *arena,
 {
 	struct marena_span_bits bits = marena_span_bits(arena, span);
 	bool swept = marena_span_is_swept(arena, span);
-	unsigned long old = 0, young = 0;
+	unsigned long young = 0;
 	unsigned int word;
 
 	for (word = 0; word < bits.words; word++) {
@@ -318,16 +288,13 @@ static void marena_span_age(struct marena_arena *arena,
 
 		bits.low[word] &= bits.mark[word];
 		bits.high[word] &= bits.mark[word];
-		old |= marena_word_age(&bits.low[word], &bits.high[word],
-				       used & bits.mark[word],
-				       arena->survivals);
+		marena_word_age(&bits.low[word], &bits.high[word],
+				used & bits.mark[word], arena->survivals);
 		if (!swept)
 			used &= bits.mark[word];
 		young |= used & ~(bits.low[word] & bits.high[word]);
 	}
 	marena_span_count_old(arena, span, &bits);
-	if (old)
-		marena_span_remember(arena, span);
 	if (span->client)
 		return;
 	if (!young)

@@ -17,13 +17,13 @@
 #include "ioctl.h"
 #include "limit.h"
 #include "name.h"
+#include "pace.h"
+#include "pressure.h"
 #include "region.h"
 #include "root.h"
 #include "space.h"
 #include "span.h"
 #include "type.h"
-
-#define MARENA_DEFAULT_GC_PERCENT 100
 
 static atomic64_t marena_last_id;
 
@@ -45,14 +45,14 @@ int marena_charge(struct marena_arena *arena, u64 pages)
 		return -ENOSPC;
 	err = marena_user_charge(arena->user, MARENA_USER_PAGES, pages);
 	if (!err)
-		arena->charged += pages;
+		WRITE_ONCE(arena->charged, arena->charged + pages);
 	return err;
 }
 
 void marena_uncharge(struct marena_arena *arena, u64 pages)
 {
 	lockdep_assert_held(&arena->lock);
-	arena->charged -= pages;
+	WRITE_ONCE(arena->charged, arena->charged - pages);
 	marena_user_uncharge(arena->user, MARENA_USER_PAGES, pages);
 }
 
@@ -83,10 +83,6 @@ marena_arena_alloc(const struct marena_create *args)
 	if (args->mem_limit && args->mem_limit < arena->size)
 		arena->limit = DIV_ROUND_UP_ULL(args->mem_limit,
 						MARENA_PAGE_SIZE);
-	arena->copies_limit = DIV_ROUND_UP_ULL(min(args->snapshot_limit,
-						   arena->size),
-					       MARENA_PAGE_SIZE);
-	arena->gc_percent = args->gc_percent ? : MARENA_DEFAULT_GC_PERCENT;
 
 	mutex_init(&arena->lock);
 	xa_init(&arena->classes);
@@ -98,7 +94,9 @@ marena_arena_alloc(const struct marena_create *args)
 	INIT_LIST_HEAD(&arena->clients);
 	init_waitqueue_head(&arena->gate_wait);
 	marena_barrier_init(arena);
+	marena_barrier_set_limit(arena, args->snapshot_limit);
 	marena_generation_init(arena);
+	marena_pace_init(arena, args->gc_percent);
 	return arena;
 }
 
@@ -171,6 +169,7 @@ struct marena_arena *marena_arena_new(const struct marena_create *args)
 	err = marena_collector_start(arena);
 	if (err)
 		goto err_types;
+	marena_pressure_add(arena);
 	/* From here on, eviction takes the arena down. */
 	arena->inode->i_private = arena;
 
@@ -203,6 +202,7 @@ err_free:
 void marena_arena_evict(struct marena_arena *arena)
 {
 	marena_name_forget(arena);
+	marena_pressure_remove(arena);
 	marena_collector_stop(arena);
 	marena_roots_destroy(arena);
 	marena_spans_destroy(arena);

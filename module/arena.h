@@ -15,6 +15,9 @@
  *       client->slot_lock    who owns the thread slots (spinlock)
  *       client->pages' lock  the page table of a reference map (spinlock)
  *       client->copies' lock the snapshot of a reference map (spinlock)
+ *   marena_pressure_lock     pressure.c: which arenas there are (spinlock); taken
+ *                            in memory reclaim, below any of the above
+ *     collector's lock       what cycles were asked for (spinlock)
  *
  * No user memory is touched, and no mmap_lock taken, under any of them. While
  * the gate is closed, the collector tries for arena->lock, within its budget,
@@ -39,6 +42,7 @@
 
 #include "barrier.h"
 #include "collector.h"
+#include "pace.h"
 
 struct file;
 struct inode;
@@ -77,11 +81,11 @@ struct marena_user;
  * @size: bytes of heap (invariant)
  * @nr_regions: @size in regions (invariant)
  * @limit: pages that may be charged (invariant)
- * @gc_percent: growth that starts a cycle, MARENA_GC_OFF (invariant)
- * @copies_limit: pages that a snapshot may take; 0: the default (invariant)
  * @inode: our inode (invariant)
  * @user: who is charged (invariant)
  * @space_link: in the list of address ranges (marena_space_lock)
+ * @pressure_link: in the list of arenas that the shrinker knows
+ *                 (marena_pressure_lock)
  * @name: its name, or NULL (marena_names_lock)
  * @lock: see above; protects what follows, up to @root_lock
  * @dir: the regions: read without a lock, as a region once there stays
@@ -95,9 +99,9 @@ struct marena_user;
  * @revoked: spans whose leases the rendezvous has ended, but for the tables
  * @nr_leases: how many
  * @nr_spans: spans that exist
- * @charged: pages with a reference count above zero
- * @trigger: value of @charged that starts a cycle
- * @goal: value of @charged from which on that is a major one
+ * @charged: pages with a reference count above zero; read without the lock to
+ *           pace the collector
+ * @copies_limit: pages that a snapshot may take; 0: the default
  * @marking: the collector marks, from the snapshot that the rendezvous took to
  *           the end of marking: no span and no page goes meanwhile. Read under
  *           a region's lock as well
@@ -126,6 +130,7 @@ struct marena_user;
  * @gate_wait: those who wait for an even gate
  * @resident: pages of heap that have memory
  * @metadata: pages of memory in tables and maps
+ * @pace: when its cycles begin
  * @col: the collector
  */
 struct marena_arena {
@@ -134,11 +139,10 @@ struct marena_arena {
 	u64 size;
 	unsigned long nr_regions;
 	u64 limit;
-	u32 gc_percent;
-	u64 copies_limit;
 	struct inode *inode;
 	struct marena_user *user;
 	struct list_head space_link;
+	struct list_head pressure_link;
 	struct marena_name *name;
 
 	/* Protects the fields up to @root_lock. */
@@ -154,8 +158,7 @@ struct marena_arena {
 	u64 nr_leases;
 	u64 nr_spans;
 	u64 charged;
-	u64 trigger;
-	u64 goal;
+	u64 copies_limit;
 	bool marking;
 	bool marks_hold;
 	u32 marked;
@@ -185,6 +188,7 @@ struct marena_arena {
 	atomic64_t resident;
 	atomic64_t metadata;
 
+	struct marena_pace pace;
 	struct marena_collector col;
 };
 

@@ -68,6 +68,13 @@ void marena_barrier_init(struct marena_arena *arena)
 	init_waitqueue_head(&arena->barrier.wait);
 }
 
+/* Copies may take so many bytes; 0: the default. */
+void marena_barrier_set_limit(struct marena_arena *arena, u64 bytes)
+{
+	arena->copies_limit = DIV_ROUND_UP_ULL(min(bytes, arena->size),
+					       MARENA_PAGE_SIZE);
+}
+
 /* ---- copies -------------------------------------------------------------- */
 
 /* Memory for a copy, or NULL: it is not worth an out-of-memory kill. */

@@ -33,6 +33,7 @@ struct marena_barrier {
 };
 
 void marena_barrier_init(struct marena_arena *arena);
+void marena_barrier_set_limit(struct marena_arena *arena, u64 bytes);
 void marena_barrier_protect(struct marena_arena *arena);
 void marena_barrier_cut(struct marena_arena *arena, struct list_head *clients);
 void marena_barrier_drop(struct marena_arena *arena);

@@ -11,10 +11,12 @@
  * and less to do in each (generation.c).
  *
  * Attempts at a cycle are numbered. Who wants one asks for the attempt after
- * that which has begun, and waits until it is over.
+ * that which has begun, and waits until it is over. Who only thinks that one
+ * would do good kicks the collector, which begins it when it is due (pace.c).
  */
 #include <linux/err.h>
 #include <linux/freezer.h>
+#include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/sched.h>
@@ -25,41 +27,16 @@
 #include "collector.h"
 #include "generation.h"
 #include "mark.h"
+#include "pace.h"
 #include "region.h"
 #include "rendezvous.h"
 #include "span.h"
 #include "sweep.h"
 
-/* A heap of fewer pages than this (4 MiB) does not start a cycle by itself. */
-#define MARENA_TRIGGER_MIN 1024
-
-/* Minor cycles until the heap has grown as much as starts a major one. */
-#define MARENA_MINOR_PART 4
-
 static void marena_set_phase(struct marena_arena *arena,
 			     enum marena_phase phase)
 {
 	WRITE_ONCE(arena->col.phase, phase);
-}
-
-/* From how many pages on the next cycle starts by itself. */
-static void marena_set_trigger(struct marena_arena *arena)
-{
-	u64 growth, step;
-
-	mutex_lock(&arena->lock);
-	growth = mul_u64_u64_div_u64(arena->charged, arena->gc_percent, 100);
-	step = max_t(u64, growth / MARENA_MINOR_PART, MARENA_TRIGGER_MIN);
-	if (arena->gc_percent == MARENA_GC_OFF) {
-		arena->goal = U64_MAX;
-		arena->trigger = U64_MAX;
-	} else {
-		if (!arena->minor)
-			arena->goal = max_t(u64, arena->charged + growth,
-					    MARENA_TRIGGER_MIN);
-		arena->trigger = min(arena->goal, arena->charged + step);
-	}
-	mutex_unlock(&arena->lock);
 }
 
 /* Add what settling spans has done. */
@@ -128,6 +105,7 @@ static int marena_cycle(struct marena_arena *arena)
 	marena_mark_end(arena, &clients, marked, &figures);
 	if (!marked)
 		return -EINTR;
+	marena_pace_marked(arena);
 
 	marena_set_phase(arena, MARENA_PHASE_SWEEP);
 	begun = ktime_get_ns();
@@ -140,30 +118,37 @@ static int marena_cycle(struct marena_arena *arena)
 	return 0;
 }
 
-static bool marena_cycle_wanted(struct marena_collector *col)
+/*
+ * An attempt begins. It is at a minor cycle if that was asked for, or is what the
+ * pace wants, and nobody has asked for a major one.
+ */
+static void marena_attempt_begin(struct marena_arena *arena,
+				 enum marena_reason reason)
 {
-	bool wanted;
+	struct marena_collector *col = &arena->col;
+	bool minor;
 
 	spin_lock(&col->lock);
-	wanted = col->asked > col->begun;
+	minor = col->asked > col->begun || marena_pace_is_minor(arena, reason);
+	col->begun++;
+	if (!minor)
+		col->major = col->begun;
+	WRITE_ONCE(arena->minor, col->major < col->begun);
+	col->kicked = MARENA_REASON_NONE;
+	col->reason = reason;
 	spin_unlock(&col->lock);
-	return wanted;
+	marena_pace_begin(arena);
 }
 
-static void marena_attempt(struct marena_arena *arena)
+static void marena_attempt(struct marena_arena *arena,
+			   enum marena_reason reason)
 {
 	struct marena_collector *col = &arena->col;
 	int err;
 
-	spin_lock(&col->lock);
-	col->begun++;
-	WRITE_ONCE(arena->minor, col->major < col->begun);
-	spin_unlock(&col->lock);
-
+	marena_attempt_begin(arena, reason);
 	err = marena_cycle(arena);
-	/* A cycle that was given up is not to begin again at every lease. */
-	if (err != -EINTR)
-		marena_set_trigger(arena);
+	marena_pace_end(arena);
 	marena_set_phase(arena, MARENA_PHASE_IDLE);
 
 	spin_lock(&col->lock);
@@ -172,61 +157,131 @@ static void marena_attempt(struct marena_arena *arena)
 		col->succeeded = col->begun;
 	else if (err == -EBUSY)
 		col->failed++;
+	/* It has cleared the marks that a minor one would go by. */
+	if (err && !arena->minor)
+		col->major = col->begun + 1;
 	spin_unlock(&col->lock);
 	wake_up_all(&col->done);
+}
+
+/*
+ * Why somebody wants a cycle, if so, and is it to begin @at_once? Who comes
+ * after this pokes again.
+ */
+static enum marena_reason marena_collector_heed(struct marena_collector *col,
+						bool *at_once)
+{
+	enum marena_reason reason;
+
+	spin_lock(&col->lock);
+	WRITE_ONCE(col->poked, false);
+	*at_once = col->asked > col->begun;
+	reason = *at_once ? col->asked_for : col->kicked;
+	spin_unlock(&col->lock);
+	return reason;
+}
+
+static void marena_collector_wait(struct marena_collector *col, u64 ns)
+{
+	/* A jiffy more, as the first may be over in no time. */
+	wait_event_freezable_timeout(col->wake,
+				     kthread_should_stop() ||
+				     READ_ONCE(col->poked),
+				     nsecs_to_jiffies(ns) + 1);
 }
 
 static int marena_collector_thread(void *data)
 {
 	struct marena_arena *arena = data;
 	struct marena_collector *col = &arena->col;
+	enum marena_reason reason;
+	bool at_once;
+	u64 wait_ns;
 
 	set_freezable();
 	while (!kthread_should_stop()) {
-		wait_event_freezable(col->wake,
-				     kthread_should_stop() ||
-				     marena_cycle_wanted(col));
-		if (!kthread_should_stop())
-			marena_attempt(arena);
+		reason = marena_collector_heed(col, &at_once);
+		if (!at_once)
+			reason = marena_pace_due(arena, reason, ktime_get_ns(),
+						 &wait_ns);
+		if (reason == MARENA_REASON_NONE)
+			marena_collector_wait(col, wait_ns);
+		else
+			marena_attempt(arena, reason);
 	}
 	return 0;
+}
+
+/* Let the collector look whether a cycle is due. */
+void marena_collector_poke(struct marena_arena *arena)
+{
+	WRITE_ONCE(arena->col.poked, true);
+	wake_up(&arena->col.wake);
 }
 
 /*
  * Ask for an attempt that has not begun yet. Returns its number. A minor cycle
  * is what comes of it if nobody asks for a major one.
  */
-static u64 marena_collector_ask(struct marena_collector *col, bool major)
+static u64 marena_collector_ask_locked(struct marena_collector *col,
+				       enum marena_reason reason, bool major)
 {
-	u64 number;
+	u64 number = col->begun + 1;
 
-	spin_lock(&col->lock);
-	number = col->begun + 1;
+	lockdep_assert_held(&col->lock);
+	if (col->asked < number)
+		col->asked_for = reason;
 	col->asked = number;
 	if (major)
 		col->major = number;
+	return number;
+}
+
+static u64 marena_collector_ask(struct marena_arena *arena,
+				enum marena_reason reason, bool major)
+{
+	struct marena_collector *col = &arena->col;
+	u64 number;
+
+	spin_lock(&col->lock);
+	number = marena_collector_ask_locked(col, reason, major);
 	spin_unlock(&col->lock);
-	wake_up(&col->wake);
+	marena_collector_poke(arena);
 	return number;
 }
 
 /* Ask for a cycle, unless one runs that may be just what is wanted. */
-void marena_collector_kick(struct marena_arena *arena, bool major)
+void marena_collector_request(struct marena_arena *arena, bool major)
 {
 	struct marena_collector *col = &arena->col;
-	bool missing;
 
 	spin_lock(&col->lock);
-	missing = col->asked == col->begun &&
-		  (col->ended == col->begun ||
-		   (major && col->major < col->begun));
-	if (missing)
-		col->asked++;
-	if (major && col->asked > col->begun)
-		col->major = col->asked;
+	if (col->asked > col->begun || col->ended == col->begun ||
+	    (major && col->major < col->begun))
+		marena_collector_ask_locked(col, MARENA_REASON_REQUEST, major);
 	spin_unlock(&col->lock);
-	if (missing)
-		wake_up(&col->wake);
+	marena_collector_poke(arena);
+}
+
+/*
+ * A cycle would do good, unless one runs that may be just what is wanted. It
+ * begins when it is due for that reason.
+ */
+void marena_collector_kick(struct marena_arena *arena,
+			   enum marena_reason reason)
+{
+	struct marena_collector *col = &arena->col;
+	bool idle;
+
+	spin_lock(&col->lock);
+	/* Reasons come in the order of how urgent they are. */
+	idle = col->begun == col->ended && col->asked <= col->begun &&
+	       (!col->kicked || reason < col->kicked);
+	if (idle)
+		col->kicked = reason;
+	spin_unlock(&col->lock);
+	if (idle)
+		marena_collector_poke(arena);
 }
 
 static bool marena_attempt_is_over(struct marena_collector *col, u64 number)
@@ -243,10 +298,11 @@ static bool marena_attempt_is_over(struct marena_collector *col, u64 number)
  * Run a cycle and wait until it is over: 0, -EBUSY (it was given up) or
  * -EINTR (killed). @cycle: how many cycles there have been then.
  */
-int marena_collector_run(struct marena_arena *arena, bool major, u64 *cycle)
+int marena_collector_run(struct marena_arena *arena, enum marena_reason reason,
+			 bool major, u64 *cycle)
 {
 	struct marena_collector *col = &arena->col;
-	u64 number = marena_collector_ask(col, major);
+	u64 number = marena_collector_ask(arena, reason, major);
 	int err;
 
 	if (wait_event_killable(col->done,
@@ -273,9 +329,6 @@ int marena_collector_start(struct marena_arena *arena)
 	spin_lock_init(&col->lock);
 	init_waitqueue_head(&col->wake);
 	init_waitqueue_head(&col->done);
-	arena->trigger = arena->gc_percent == MARENA_GC_OFF ?
-			 U64_MAX : MARENA_TRIGGER_MIN;
-	arena->goal = arena->trigger;
 
 	marena_mark_pool_init(&col->pool);
 	if (!marena_mark_stack_init(&col->stack, &col->pool))

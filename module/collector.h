@@ -49,10 +49,14 @@ struct marena_cycle_figures {
  * @shading: how many shade just now: what they have marked may not be grey yet
  * @shaded_objects: objects that others than the thread have marked
  * @shaded_bytes: bytes of their slots
+ * @poked: the thread is to look whether a cycle is due
  * @wake: the thread waits here
  * @done: those who asked for a cycle wait here
  * @lock: protects what follows
  * @asked: number of the latest attempt asked for
+ * @asked_for: why it was
+ * @kicked: why a cycle would do good, or MARENA_REASON_NONE
+ * @reason: why the attempt with number @begun began
  * @major: number of the latest attempt that is to be a major cycle
  * @begun: number of the attempt that runs, or ran last
  * @ended: number of the latest attempt that is over
@@ -75,12 +79,16 @@ struct marena_collector {
 	atomic_t shading;
 	atomic64_t shaded_objects;
 	atomic64_t shaded_bytes;
+	bool poked;
 	wait_queue_head_t wake;
 	wait_queue_head_t done;
 
 	/* Protects the fields that follow. */
 	spinlock_t lock;
 	u64 asked;
+	enum marena_reason asked_for;
+	enum marena_reason kicked;
+	enum marena_reason reason;
 	u64 major;
 	u64 begun;
 	u64 ended;
@@ -100,7 +108,11 @@ void marena_collector_account(struct marena_collector *col,
 int marena_collector_start(struct marena_arena *arena);
 void marena_collector_stop(struct marena_arena *arena);
 
-void marena_collector_kick(struct marena_arena *arena, bool major);
-int marena_collector_run(struct marena_arena *arena, bool major, u64 *cycle);
+void marena_collector_poke(struct marena_arena *arena);
+void marena_collector_kick(struct marena_arena *arena,
+			   enum marena_reason reason);
+void marena_collector_request(struct marena_arena *arena, bool major);
+int marena_collector_run(struct marena_arena *arena, enum marena_reason reason,
+			 bool major, u64 *cycle);
 
 #endif /* MARENA_COLLECTOR_H */

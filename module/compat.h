@@ -9,6 +9,8 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/ns_common.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 #include <linux/user_namespace.h>
 
 #include "conftest.h"
@@ -78,6 +80,47 @@ static inline bool marena_ns_is_shared(struct ns_common *ns)
 	return is_ns_init_id(ns) || __ns_ref_read(ns) > 1;
 #else
 	return refcount_read(&ns->count) > 1;
+#endif
+}
+
+/* A shrinker that is asked from now on, or NULL: no memory. */
+static inline struct shrinker *
+marena_shrinker_new(unsigned long (*count)(struct shrinker *shrinker,
+					   struct shrink_control *sc),
+		    unsigned long (*scan)(struct shrinker *shrinker,
+					  struct shrink_control *sc))
+{
+	struct shrinker *shrinker;
+
+#ifdef MARENA_HAVE_SHRINKER_ALLOC
+	shrinker = shrinker_alloc(0, "marena");
+#else
+	shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
+#endif
+	if (!shrinker)
+		return NULL;
+	shrinker->count_objects = count;
+	shrinker->scan_objects = scan;
+	shrinker->seeks = DEFAULT_SEEKS;
+#ifdef MARENA_HAVE_SHRINKER_ALLOC
+	shrinker_register(shrinker);
+#else
+	if (register_shrinker(shrinker, "marena")) {
+		kfree(shrinker);
+		return NULL;
+	}
+#endif
+	return shrinker;
+}
+
+/* Nobody asks it any more when this returns. */
+static inline void marena_shrinker_free(struct shrinker *shrinker)
+{
+#ifdef MARENA_HAVE_SHRINKER_ALLOC
+	shrinker_free(shrinker);
+#else
+	unregister_shrinker(shrinker);
+	kfree(shrinker);
 #endif
 }
 

@@ -16,6 +16,7 @@
 #include "fs.h"
 #include "ioctl.h"
 #include "name.h"
+#include "pace.h"
 #include "page.h"
 #include "plant.h"
 #include "refs.h"
@@ -38,6 +39,7 @@ union marena_args {
 	struct marena_root root;
 	struct marena_collect collect;
 	struct marena_ioc_stats stats;
+	struct marena_ioc_settings settings;
 	struct marena_pages pages;
 	struct marena_refs refs;
 	struct marena_slot_op slot;
@@ -281,8 +283,9 @@ static int marena_run_collect(struct marena_request *req)
 	if (!(req->file->f_mode & FMODE_WRITE))
 		return -EACCES;
 	if (!(args->flags & MARENA_COLLECT_NOWAIT))
-		return marena_collector_run(arena, major, &args->cycle);
-	marena_collector_kick(arena, major);
+		return marena_collector_run(arena, MARENA_REASON_REQUEST, major,
+					    &args->cycle);
+	marena_collector_request(arena, major);
 	args->cycle = 0;
 	return 0;
 }
@@ -302,6 +305,17 @@ static int marena_run_refs_all(struct marena_request *req)
 {
 	return marena_refs_count_all(marena_arena_of(req->file),
 				     &req->args.refs);
+}
+
+static int marena_run_settings(struct marena_request *req)
+{
+	struct marena_ioc_settings *args = &req->args.settings;
+
+	if (args->flags || args->reserved)
+		return -EINVAL;
+	if (args->mask && !(req->file->f_mode & FMODE_WRITE))
+		return -EACCES;
+	return marena_settings(marena_arena_of(req->file), args);
 }
 
 static int marena_run_slot_acquire(struct marena_request *req)
@@ -389,6 +403,8 @@ static const struct marena_command marena_arena_commands[] = {
 		       struct marena_pages, reserved),
 	MARENA_COMMAND(MARENA_REFS_ALL, marena_run_refs_all,
 		       struct marena_refs, refs),
+	MARENA_COMMAND(MARENA_SETTINGS, marena_run_settings,
+		       struct marena_ioc_settings, reserved),
 	{}
 };
 

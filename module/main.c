@@ -9,6 +9,7 @@
 #include "fs.h"
 #include "ioctl.h"
 #include "name.h"
+#include "pressure.h"
 #include "span.h"
 
 static const struct file_operations marena_device_fops = {
@@ -35,11 +36,16 @@ static int __init marena_init(void)
 	err = marena_fs_init();
 	if (err)
 		goto err_span;
-	err = misc_register(&marena_device);
+	err = marena_pressure_init();
 	if (err)
 		goto err_fs;
+	err = misc_register(&marena_device);
+	if (err)
+		goto err_pressure;
 	return 0;
 
+err_pressure:
+	marena_pressure_exit();
 err_fs:
 	marena_fs_exit();
 err_span:
@@ -52,6 +58,7 @@ static void __exit marena_exit(void)
 {
 	misc_deregister(&marena_device);
 	marena_names_exit();
+	marena_pressure_exit();
 	marena_fs_exit();
 	marena_span_exit();
 }

@@ -133,11 +133,11 @@ static void marena_plant_data_race(struct marena_arena *arena)
 	unsigned int i;
 
 	while (time_before(jiffies, until)) {
-		marena_collector_kick(arena, true);
+		marena_collector_request(arena, true);
 		for (i = 0; i < 1000; i++) {
-			arena->trigger++;
+			arena->pace.live++;
 			barrier();
-			arena->trigger--;
+			arena->pace.live--;
 		}
 		cond_resched();
 	}

@@ -19,6 +19,7 @@
 #include "client.h"
 #include "collector.h"
 #include "generation.h"
+#include "pace.h"
 #include "page.h"
 #include "region.h"
 #include "space.h"
@@ -635,8 +636,7 @@ static int marena_lease_try(struct marena_client *client,
 	arg->bytes = span->slot_size;
 	arg->base = arena->base + span->offset;
 	arg->nr_slots = span->nr_slots;
-	if (arena->charged >= arena->trigger)
-		marena_collector_kick(arena, arena->charged >= arena->goal);
+	marena_pace_leased(arena);
 	return 0;
 }
 
@@ -660,12 +660,32 @@ static int marena_lease_at_open_gate(struct marena_client *client,
 	}
 }
 
+static int marena_lease_or_collect(struct marena_client *client,
+				   struct marena_type *type,
+				   struct marena_lease *arg)
+{
+	struct marena_arena *arena = client->arena;
+	u64 cycle;
+	int err;
+
+	err = marena_lease_at_open_gate(client, type, arg);
+	if (err != -ENOSPC && err != -EDQUOT && err != -ENOMEM)
+		return err;
+	if (arg->flags & MARENA_LEASE_NOWAIT) {
+		marena_collector_kick(arena, MARENA_REASON_LIMIT);
+		return err;
+	}
+	if (marena_collector_run(arena, MARENA_REASON_LIMIT, true,
+				 &cycle) == -EINTR)
+		return -EINTR;
+	return marena_lease_at_open_gate(client, type, arg);
+}
+
 /* MARENA_LEASE */
 int marena_lease(struct marena_client *client, struct marena_lease *arg)
 {
 	struct marena_arena *arena = client->arena;
 	struct marena_type *type;
-	u64 cycle;
 	int err;
 
 	if (arg->flags & ~MARENA_LEASE_NOWAIT)
@@ -677,16 +697,11 @@ int marena_lease(struct marena_client *client, struct marena_lease *arg)
 	if (arg->bytes > arena->size)
 		return -ENOSPC;
 
-	err = marena_lease_at_open_gate(client, type, arg);
-	if (err != -ENOSPC && err != -EDQUOT && err != -ENOMEM)
-		return err;
-	if (arg->flags & MARENA_LEASE_NOWAIT) {
-		marena_collector_kick(arena, true);
-		return err;
-	}
-	if (marena_collector_run(arena, true, &cycle) == -EINTR)
-		return -EINTR;
-	return marena_lease_at_open_gate(client, type, arg);
+	err = marena_lease_or_collect(client, type, arg);
+	if (!err && !(arg->flags & MARENA_LEASE_NOWAIT))
+		marena_assist(arena, DIV_ROUND_UP_ULL(arg->nr_slots * arg->bytes,
+						      MARENA_PAGE_SIZE));
+	return err;
 }
 
 /* MARENA_UNLEASE */

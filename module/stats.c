@@ -14,6 +14,8 @@ static void marena_stats_of_heap(struct marena_arena *arena,
 	stats->leases = arena->nr_leases;
 	stats->types = arena->nr_types;
 	stats->objects_old = arena->old_objects;
+	stats->pages_goal = arena->pace.goal;
+	stats->pages_trigger = arena->pace.trigger;
 	mutex_unlock(&arena->lock);
 
 	stats->pages_limit = arena->limit;
@@ -21,6 +23,8 @@ static void marena_stats_of_heap(struct marena_arena *arena,
 	stats->pages_metadata = atomic64_read(&arena->metadata);
 	stats->clients = READ_ONCE(arena->nr_clients);
 	stats->roots = READ_ONCE(arena->nr_roots);
+	stats->assists = atomic64_read(&arena->pace.assists);
+	stats->assists_ns = atomic64_read(&arena->pace.assists_ns);
 }
 
 static void marena_stats_of_cycles(struct marena_collector *col,
@@ -44,6 +48,7 @@ static void marena_stats_of_cycles(struct marena_collector *col,
 	stats->pages_shaded = col->last.shaded;
 	stats->cycles_minor = col->minor_cycles;
 	stats->objects_marked = col->last.objects_marked;
+	stats->last_reason = col->reason;
 	spin_unlock(&col->lock);
 }
 

@@ -83,6 +83,7 @@ static void look(struct stage *s, struct state *state)
 	stats->phase = 0;
 	stats->pages_copied = 0;
 	stats->pages_shaded = 0;
+	stats->last_reason = 0;
 	mt_assert_eq(mt_info(s->subject, &state->info), 0);
 	state->fds = mt_open_fds();
 	state->named = count_names();
@@ -215,6 +216,17 @@ static int call_stats(struct stage *s)
 {
 	mt_stats(s->world.arena.fd);
 	return 0;
+}
+
+static int call_settings(struct stage *s)
+{
+	struct marena_ioc_settings arg = {
+		.size = sizeof(arg),
+		.mask = MARENA_SET_GC_PERCENT,
+		.gc_percent = MARENA_GC_OFF,
+	};
+
+	return mt_ioctl(s->world.arena.fd, MARENA_SETTINGS, &arg);
 }
 
 static int call_pages(struct stage *s)
@@ -522,6 +534,8 @@ FIXTURE_VARIANT_ADD(call, collect)
 	CALL(collect, false);
 FIXTURE_VARIANT_ADD(call, stats)
 	CALL(stats, false);
+FIXTURE_VARIANT_ADD(call, settings)
+	CALL(settings, false);
 FIXTURE_VARIANT_ADD(call, pages)
 	CALL(pages, true);
 FIXTURE_VARIANT_ADD(call, refs_all)

@@ -559,6 +559,94 @@ TEST_F(arena, collect_counts_cycles)
 		usleep(1000);
 }
 
+static int settings(int fd, __u64 mask, struct marena_ioc_settings *arg)
+{
+	arg->size = sizeof(*arg);
+	arg->mask = mask;
+	return mt_ioctl(fd, MARENA_SETTINGS, arg);
+}
+
+TEST_F(arena, settings_by_default)
+{
+	struct marena_create create;
+	struct marena_ioc_settings arg = { .gc_percent = 1, .period_ms = 2 };
+	const __u64 all = MARENA_SET_GC_PERCENT | MARENA_SET_MEMORY_LIMIT |
+			  MARENA_SET_SNAPSHOT_LIMIT | MARENA_SET_MIN_INTERVAL |
+			  MARENA_SET_PERIOD;
+
+	mt_init_create(&create, NULL, MT_REGION);
+	create.gc_percent = 0;
+	create.snapshot_limit = MT_PAGE + 1;
+	ASSERT_EQ(0, mt_ioctl(mt_dev(), MARENA_CREATE, &create));
+	ASSERT_EQ(0, settings(create.fd, 0, &arg));
+	EXPECT_EQ(all, arg.mask);
+	EXPECT_EQ(100, arg.gc_percent);
+	EXPECT_EQ(0, arg.memory_limit);
+	EXPECT_EQ(2 * MT_PAGE, arg.snapshot_limit);
+	EXPECT_EQ(1, arg.min_interval_ms);
+	EXPECT_EQ(120000, arg.period_ms);
+	ASSERT_EQ(0, close(create.fd));
+}
+
+/* Each is set alone; the others stay, whatever their fields say. */
+TEST_F(arena, settings_one_by_one)
+{
+	const struct marena_ioc_settings junk = {
+		.memory_limit = 5 * MIB + 1,
+		.snapshot_limit = 3 * MIB + 1,
+		.gc_percent = 77,
+		.min_interval_ms = 88,
+		.period_ms = 99,
+	};
+	struct marena_ioc_settings now = { 0 }, arg;
+	unsigned int bit;
+
+	ASSERT_EQ(0, settings(self->fd, 0, &now));
+	for (bit = 0; bit < 5; bit++) {
+		arg = junk;
+		ASSERT_EQ(0, settings(self->fd, 1ULL << bit, &arg));
+		if (bit == 0)
+			now.gc_percent = 77;
+		else if (bit == 1)
+			now.memory_limit = 5 * MIB;
+		else if (bit == 2)
+			now.snapshot_limit = 3 * MIB + MT_PAGE;
+		else if (bit == 3)
+			now.min_interval_ms = 88;
+		else
+			now.period_ms = 99;
+		EXPECT_EQ(0, memcmp(&now, &arg, sizeof(now)));
+		memset(&arg, 0, sizeof(arg));
+		ASSERT_EQ(0, settings(self->fd, 0, &arg));
+		EXPECT_EQ(0, memcmp(&now, &arg, sizeof(now)));
+	}
+	arg.gc_percent = 0;
+	arg.memory_limit = 1;
+	ASSERT_EQ(0, settings(self->fd, MARENA_SET_GC_PERCENT |
+					MARENA_SET_MEMORY_LIMIT, &arg));
+	EXPECT_EQ(100, arg.gc_percent);
+	EXPECT_EQ(MT_PAGE, arg.memory_limit);
+}
+
+TEST_F(arena, settings_errors)
+{
+	struct marena_ioc_settings arg = { .gc_percent = 1 };
+	const char *name = mt_name("settings");
+	int fd = mt_create(name, MT_REGION, 0, 0);
+	int rdonly = mt_open(name, MARENA_OPEN_RDONLY);
+
+	ASSERT_LE(0, rdonly);
+	EXPECT_EQ(-EINVAL, settings(fd, 1ULL << 5, &arg));
+	EXPECT_EQ(-EINVAL, settings(fd, 1ULL << 63 | MARENA_SET_GC_PERCENT,
+				    &arg));
+	EXPECT_EQ(-EACCES, settings(rdonly, MARENA_SET_GC_PERCENT, &arg));
+	/* It changed nothing, and reading is permitted. */
+	ASSERT_EQ(0, settings(rdonly, 0, &arg));
+	EXPECT_EQ(MARENA_GC_OFF, arg.gc_percent);
+	ASSERT_EQ(0, close(rdonly));
+	ASSERT_EQ(0, close(fd));
+}
+
 TEST_F(arena, pages_arguments)
 {
 	const __u64 nr = self->w.arena.info.arena_size / MT_PAGE;

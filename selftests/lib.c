@@ -374,6 +374,22 @@ TEST_F(lib, allocation_in_a_section)
 	EXPECT_NE(NULL, marena_alloc(self->a, 100000));
 }
 
+TEST_F(lib, settings)
+{
+	struct marena_settings s = { .gc_percent = 50, .period_ms = 7 };
+	struct marena_stats stats;
+
+	ASSERT_EQ(0, marena_settings(self->a, MARENA_SET_GC_PERCENT, &s));
+	EXPECT_EQ(50, s.gc_percent);
+	EXPECT_EQ(120000, s.period_ms);
+	s = (struct marena_settings){ .reserved = 1 };
+	ASSERT_EQ(0, marena_settings(self->a, 0, &s));
+	EXPECT_EQ(50, s.gc_percent);
+	EXPECT_EQ(-EINVAL, marena_settings(self->a, 1ULL << 63, &s));
+	ASSERT_EQ(0, marena_stats(self->a, &stats));
+	EXPECT_EQ(4 * MIB / MT_PAGE, stats.pages_goal);
+}
+
 /* --------------------------------------------------------------------- threads */
 
 static void *use_once(void *arg)

@@ -161,6 +161,14 @@ static void fill_refs(struct uapi *u, void *arg)
 	refs->object = (unsigned long)u->object;
 }
 
+static void fill_settings(struct uapi *u, void *arg)
+{
+	struct marena_ioc_settings *settings = arg;
+
+	settings->mask = MARENA_SET_GC_PERCENT;
+	settings->gc_percent = MARENA_GC_OFF;
+}
+
 static void undo_slot_acquire(struct uapi *u, void *arg)
 {
 	struct marena_slot_op *slot = arg;
@@ -334,6 +342,15 @@ FIXTURE_VARIANT_ADD(uapi, stats) {
 		COMMAND(nothing, STATS, marena_ioc_stats, ARENA),
 		.first = offsetof(struct marena_ioc_stats, phase),
 		.results = true,
+	},
+};
+
+FIXTURE_VARIANT_ADD(uapi, settings) {
+	.c = {
+		COMMAND(settings, SETTINGS, marena_ioc_settings, ARENA),
+		.writes = true,
+		.results = true,
+		.reserved = { offsetof(struct marena_ioc_settings, reserved) },
 	},
 };
 
@@ -832,7 +849,7 @@ static bool known(unsigned int nr, enum kind kind)
 		unsigned int first, last;
 	} range[] = {
 		[DEVICE] = { MARENA_CMD_FEATURES, MARENA_CMD_LIST },
-		[ARENA] = { MARENA_CMD_INFO, MARENA_CMD_REFS_ALL },
+		[ARENA] = { MARENA_CMD_INFO, MARENA_CMD_SETTINGS },
 		[CLIENT] = { MARENA_CMD_SLOT_ACQUIRE, MARENA_CMD_REFS },
 	};
 

@@ -51,7 +51,7 @@ static const struct command unlink_command = {
 
 static const struct command *const commands[] = {
 	&list_command, &stats_command, &pages_command, &map_command,
-	&collect_command, &unlink_command,
+	&settings_command, &set_command, &collect_command, &unlink_command,
 };
 
 static const struct option options[] = {
@@ -67,11 +67,11 @@ static const struct option options[] = {
 
 static void print_command(const struct command *command)
 {
-	char usage[32];
+	char usage[48];
 
 	snprintf(usage, sizeof(usage), "%s %s", command->name,
 		 command->argument ? command->argument : "");
-	printf("  %-18s %s\n", usage, command->help);
+	printf("  %-20s %s\n", usage, command->help);
 }
 
 static int print_help(const struct command *command)
@@ -125,20 +125,27 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+/* report(): how the program ends if a command for @name did so with @error */
+static int report(const char *name, int error)
+{
+	if (!error)
+		return EXIT_DONE;
+	warnx("%s%s%s", name ? name : "", name ? ": " : "",
+	      marena_strerror(error));
+	return EXIT_FAILED;
+}
+
 /* run(): the command for each of the names */
 static int run(const struct command *command, char **names,
 	       const struct format *format)
 {
 	int status = EXIT_DONE;
-	int error;
 
+	if (command->change)
+		return report(*names, command->change(*names, names + 1));
 	do {
-		error = command->run(*names, format);
-		if (error) {
-			warnx("%s%s%s", *names ? *names : "",
-			      *names ? ": " : "", marena_strerror(error));
+		if (report(*names, command->run(*names, format)))
 			status = EXIT_FAILED;
-		}
 	} while (*names && *++names);
 	return status;
 }

@@ -26,6 +26,7 @@ enum {
  * @nr_columns: number of them
  * @run: does it for one arena, or for none where @argument is NULL; returns
  *       0 or an errno
+ * @change: instead of that, for one arena and the words after its name
  */
 struct command {
 	const char *name;
@@ -34,12 +35,15 @@ struct command {
 	const struct column *columns;
 	size_t nr_columns;
 	int (*run)(const char *name, const struct format *format);
+	int (*change)(const char *name, char **words);
 };
 
 extern const struct command list_command;
 extern const struct command stats_command;
 extern const struct command pages_command;
 extern const struct command map_command;
+extern const struct command settings_command;
+extern const struct command set_command;
 
 /* device_open(): /dev/marena, or the negative of an errno */
 int device_open(void);

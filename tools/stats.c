@@ -48,6 +48,15 @@ static const struct column columns[] = {
 	  "objects that the last cycle marked" },
 	{ "OBJECTS_OLD", UNIT_COUNT, false,
 	  "objects that minor cycles do not look at" },
+	{ "PAGES_GOAL", UNIT_COUNT, false,
+	  "what PAGES_CHARGED is meant not to exceed" },
+	{ "PAGES_TRIGGER", UNIT_COUNT, false,
+	  "value of PAGES_CHARGED that starts the next cycle" },
+	{ "LAST_REASON", UNIT_COUNT, false,
+	  "why a cycle began: 1 request, 2 growth, 3 limit, 4 period, 5 pressure" },
+	{ "ASSISTS", UNIT_COUNT, false,
+	  "leases delayed, as programs outran the collector" },
+	{ "ASSISTS_TIME", UNIT_NS, false, "how long, in all" },
 };
 
 static void add_figures(struct table *table,

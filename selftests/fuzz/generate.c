@@ -267,6 +267,15 @@ static struct fz_value fz_draw_arena(struct fz_random *r, enum fz_domain domain)
 					   0200, 010000));
 	case FZ_PERCENT:
 		return fz_constant(FZ_PICK(r, 0, 1, 100, MARENA_GC_OFF));
+	case FZ_SET_MASK:
+		return fz_constant(fz_flags(r, MARENA_SET_GC_PERCENT |
+					    MARENA_SET_MEMORY_LIMIT |
+					    MARENA_SET_SNAPSHOT_LIMIT |
+					    MARENA_SET_MIN_INTERVAL |
+					    MARENA_SET_PERIOD) &
+				   ~(1ULL << fz_below(r, 8)));
+	case FZ_MS:
+		return fz_constant(FZ_PICK(r, 0, 1, 10, 120000, ~0U));
 	case FZ_NAME:
 		return fz_constant(fz_below(r, 8) ? 1 + fz_below(r, 4) :
 				   fz_below(r, FZ_NR_NAMES));

@@ -72,6 +72,8 @@ enum fz_domain {
 	FZ_MEM_LIMIT,
 	FZ_MODE,
 	FZ_PERCENT,
+	FZ_SET_MASK,
+	FZ_MS,
 	FZ_NAME,
 	FZ_CURSOR,
 	FZ_OBJECT_SIZE,

@@ -74,6 +74,7 @@ enum {
 	MARENA_CMD_STATS = 0x16,
 	MARENA_CMD_PAGES = 0x17,
 	MARENA_CMD_REFS_ALL = 0x18,
+	MARENA_CMD_SETTINGS = 0x19,
 	/* on a client file */
 	MARENA_CMD_SLOT_ACQUIRE = 0x20,
 	MARENA_CMD_SLOT_RELEASE = 0x21,
@@ -395,6 +396,16 @@ enum marena_phase {
 	MARENA_PHASE_SWEEP = 4,
 };
 
+/* Why a cycle began. */
+enum marena_reason {
+	MARENA_REASON_NONE = 0,		/* there has been none */
+	MARENA_REASON_REQUEST = 1,	/* MARENA_COLLECT */
+	MARENA_REASON_GROWTH = 2,	/* gc_percent */
+	MARENA_REASON_LIMIT = 3,	/* memory_limit, or a lease had no room */
+	MARENA_REASON_PERIODIC = 4,	/* none had begun for so long */
+	MARENA_REASON_PRESSURE = 5,	/* the system is short of memory */
+};
+
 /**
  * struct marena_ioc_stats - MARENA_STATS: figures of an arena
  * @size: sizeof(struct marena_ioc_stats)
@@ -431,6 +442,12 @@ enum marena_phase {
  * @objects_marked: objects that the last cycle marked; a minor one finds the old
  *                  ones marked, and adds those that it finds live
  * @objects_old: objects that are old: minor cycles do not look at them
+ * @pages_goal: what @pages_charged is meant not to exceed, as cycles are timed;
+ *              the highest number where nothing but requests starts one
+ * @pages_trigger: value of @pages_charged that starts the next cycle
+ * @last_reason: enum marena_reason: why the last attempt at a cycle began
+ * @assists: leases that were delayed, as programs outran the collector
+ * @assists_ns: how long, in all, in ns
  *
  * The figures of the last cycle are taken together; the others are each read
  * on their own.
@@ -465,9 +482,58 @@ struct marena_ioc_stats {
 	__u64 cycles_minor;
 	__u64 objects_marked;
 	__u64 objects_old;
+	__u64 pages_goal;
+	__u64 pages_trigger;
+	__u64 last_reason;
+	__u64 assists;
+	__u64 assists_ns;
 };
 
 #define MARENA_STATS _IO(MARENA_TYPE_BYTE, MARENA_CMD_STATS)
+
+/* Fields of struct marena_ioc_settings that are to be set. */
+#define MARENA_SET_GC_PERCENT		(1ULL << 0)
+#define MARENA_SET_MEMORY_LIMIT		(1ULL << 1)
+#define MARENA_SET_SNAPSHOT_LIMIT	(1ULL << 2)
+#define MARENA_SET_MIN_INTERVAL		(1ULL << 3)
+#define MARENA_SET_PERIOD		(1ULL << 4)
+
+/**
+ * struct marena_ioc_settings - MARENA_SETTINGS: when cycles begin by themselves
+ * @size: sizeof(struct marena_ioc_settings)
+ * @flags: must be 0
+ * @mask: in: MARENA_SET_*: the fields to be set; out: those that the module has
+ * @memory_limit: bytes that the memory in use and the tables beside it are
+ *                meant not to exceed, rounded down to pages: near it, cycles
+ *                begin more often, but take no more than half of the time.
+ *                Nothing is refused beyond it, unlike mem_limit of
+ *                struct marena_create. 0: none, the default
+ * @snapshot_limit: as in struct marena_create; from the next cycle on
+ * @gc_percent: as in struct marena_create. With MARENA_GC_OFF, @memory_limit
+ *              still starts cycles, and @period_ms does not
+ * @min_interval_ms: milliseconds between the end of a cycle and the begin of one
+ *                   that nobody asked for; 1 by default
+ * @period_ms: milliseconds after which a cycle begins if none has, and there is
+ *             something on the heap; 0: never; 120000 by default
+ * @reserved: must be 0
+ *
+ * Fields that are not in @mask are not looked at. All come back as they are now.
+ * Setting needs the right to write; reading (a @mask of 0) does not.
+ * Errors: EINVAL where @mask has unknown bits.
+ */
+struct marena_ioc_settings {
+	__u32 size;
+	__u32 flags;
+	__u64 mask;
+	__u64 memory_limit;
+	__u64 snapshot_limit;
+	__u32 gc_percent;
+	__u32 min_interval_ms;
+	__u32 period_ms;
+	__u32 reserved;
+};
+
+#define MARENA_SETTINGS _IO(MARENA_TYPE_BYTE, MARENA_CMD_SETTINGS)
 
 /* States of a page. Others will follow: compressed, swapped, meshed. */
 enum marena_page_state {

@@ -511,6 +511,13 @@ int marena_collect(struct marena *a, unsigned int flags);
  * @objects_marked: objects that the last cycle marked; a minor one finds the old
  *                  ones marked, and adds those that it finds live
  * @objects_old: objects that are old: minor cycles do not look at them
+ * @pages_goal: what @pages_charged is meant not to exceed, as cycles are timed
+ * @pages_trigger: value of @pages_charged that starts the next cycle
+ * @last_reason: why the last cycle began: 0 there was none, 1 it was asked for,
+ *               2 growth (gc_percent), 3 a limit, 4 none had begun for so long,
+ *               5 the system is short of memory
+ * @assists: allocations that were delayed, as the program outran the collector
+ * @assists_ns: how long, in all
  *
  * The structure may grow at its end. Times are in nanoseconds.
  */
@@ -542,6 +549,11 @@ struct marena_stats {
 	__u64 cycles_minor;
 	__u64 objects_marked;
 	__u64 objects_old;
+	__u64 pages_goal;
+	__u64 pages_trigger;
+	__u64 last_reason;
+	__u64 assists;
+	__u64 assists_ns;
 };
 
 /**
@@ -567,6 +579,68 @@ int marena_stats_sized(struct marena *a, struct marena_stats *stats,
 static inline int marena_stats(struct marena *a, struct marena_stats *stats)
 {
 	return marena_stats_sized(a, stats, sizeof(*stats));
+}
+
+/* marena_settings(): the fields of struct marena_settings to be set. */
+#define MARENA_SET_GC_PERCENT		(1ULL << 0)
+#define MARENA_SET_MEMORY_LIMIT		(1ULL << 1)
+#define MARENA_SET_SNAPSHOT_LIMIT	(1ULL << 2)
+#define MARENA_SET_MIN_INTERVAL		(1ULL << 3)
+#define MARENA_SET_PERIOD		(1ULL << 4)
+
+/**
+ * struct marena_settings - when cycles begin by themselves
+ * @memory_limit: bytes that the memory in use, with the tables beside it, is
+ *                meant not to exceed: near it, cycles begin more often, but take
+ *                no more than half of the time. Nothing fails beyond it, unlike
+ *                mem_limit of struct marena_options. 0: none, the default
+ * @snapshot_limit: as in struct marena_options; from the next cycle on
+ * @gc_percent: as in struct marena_options. With MARENA_GC_OFF, @memory_limit
+ *              still starts cycles, and @period_ms does not
+ * @min_interval_ms: milliseconds between the end of a cycle and the begin of one
+ *                   that nobody asked for; 1 by default
+ * @period_ms: milliseconds after which a cycle begins if none has; 0: never;
+ *             120000 by default
+ * @reserved: not looked at
+ *
+ * The structure may grow at its end.
+ */
+struct marena_settings {
+	__u64 memory_limit;
+	__u64 snapshot_limit;
+	__u32 gc_percent;
+	__u32 min_interval_ms;
+	__u32 period_ms;
+	__u32 reserved;
+};
+
+/**
+ * marena_settings_sized() - set and get; what marena_settings() calls
+ * @a: a handle
+ * @mask: MARENA_SET_*
+ * @settings: what to set, and then what is set
+ * @size: bytes of @settings. What the library or the module does not know is 0
+ *
+ * Return: as marena_settings().
+ */
+int marena_settings_sized(struct marena *a, uint64_t mask,
+			  struct marena_settings *settings, size_t size);
+
+/**
+ * marena_settings() - set when an arena's cycles begin, and get what is set
+ * @a: a handle
+ * @mask: MARENA_SET_* of the fields of @settings that are to be set; 0 to get
+ * @settings: what to set; all fields come back as they are then
+ *
+ * What is set holds at once, for everybody, as long as the arena lives.
+ *
+ * Return: 0 or a negative errno: -EACCES the handle may not write, and @mask is
+ * not 0; -EINVAL @mask has a bit that the module does not know; -ESTALE.
+ */
+static inline int marena_settings(struct marena *a, uint64_t mask,
+				  struct marena_settings *settings)
+{
+	return marena_settings_sized(a, mask, settings, sizeof(*settings));
 }
 
 /**

@@ -88,6 +88,7 @@ marena_arena_alloc(const struct marena_create *args)
 	xa_init(&arena->classes);
 	INIT_LIST_HEAD(&arena->leases);
 	INIT_LIST_HEAD(&arena->revoked);
+	INIT_LIST_HEAD(&arena->large);
 	mutex_init(&arena->root_lock);
 	arena->roots = RB_ROOT;
 	spin_lock_init(&arena->client_lock);

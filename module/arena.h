@@ -97,7 +97,8 @@ struct marena_user;
  * @classes: struct marena_class by type and size class
  * @leases: spans that are leased
  * @revoked: spans whose leases the rendezvous has ended, but for the tables
- * @nr_leases: how many
+ * @large: spans of large objects that are not leased
+ * @nr_leases: how many leases
  * @nr_spans: spans that exist
  * @charged: pages with a reference count above zero; read without the lock to
  *           pace the collector
@@ -155,6 +156,7 @@ struct marena_arena {
 	struct xarray classes;
 	struct list_head leases;
 	struct list_head revoked;
+	struct list_head large;
 	u64 nr_leases;
 	u64 nr_spans;
 	u64 charged;

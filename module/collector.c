@@ -26,6 +26,7 @@
 #include "client.h"
 #include "collector.h"
 #include "generation.h"
+#include "large.h"
 #include "mark.h"
 #include "pace.h"
 #include "region.h"
@@ -109,6 +110,7 @@ static int marena_cycle(struct marena_arena *arena)
 
 	marena_set_phase(arena, MARENA_PHASE_SWEEP);
 	begun = ktime_get_ns();
+	marena_large_sweep(arena, &swept);
 	marena_generation_end(arena, &swept);
 	marena_sweep(arena, &swept);
 	figures.sweep_ns = ktime_get_ns() - begun;

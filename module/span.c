@@ -32,6 +32,9 @@
 /* Spans that one lease sweeps at most, before it makes one of its own. */
 #define MARENA_TAKE_TRIES	16
 
+/* Regions that a large object makes before others may have the lock. */
+#define MARENA_REGION_BATCH	256
+
 /* Leases that are taken back before others may have the lock. */
 #define MARENA_REVOKE_BATCH	256
 
@@ -227,26 +230,42 @@ static void marena_span_clear_alloc(struct marena_arena *arena,
 		WRITE_ONCE(bits[word], 0);
 }
 
+/* Returns -EAGAIN if that takes long: more than one call is needed. */
+static int marena_span_make_regions(struct marena_arena *arena, u64 page,
+				    u64 nr)
+{
+	u64 end = (page + nr - 1) / MARENA_REGION_PAGES, index;
+	struct marena_region *region;
+	unsigned int made = 0;
+
+	lockdep_assert_held(&arena->lock);
+	for (index = page / MARENA_REGION_PAGES; index <= end; index++) {
+		if (marena_region(arena, index))
+			continue;
+		if (made++ == MARENA_REGION_BATCH)
+			return -EAGAIN;
+		region = marena_region_make(arena, index);
+		if (IS_ERR(region))
+			return PTR_ERR(region);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}
+
 static struct marena_span *marena_span_make(struct marena_arena *arena,
 					    const struct marena_type *type,
 					    struct marena_class *class,
 					    u64 slot_size, u64 page, u64 nr)
 {
-	struct marena_region *region;
 	struct marena_span *span;
-	u64 index;
+	int err;
 
 	lockdep_assert_held(&arena->lock);
-	for (index = page / MARENA_REGION_PAGES;
-	     index <= (page + nr - 1) / MARENA_REGION_PAGES; index++) {
-		region = marena_region_make(arena, index);
-		if (IS_ERR(region))
-			return ERR_CAST(region);
-		if (fatal_signal_pending(current))
-			return ERR_PTR(-EINTR);
-		cond_resched();
-	}
-
+	err = marena_span_make_regions(arena, page, nr);
+	if (err)
+		return ERR_PTR(err);
 	span = kmem_cache_zalloc(marena_span_cache, GFP_KERNEL);
 	if (!span)
 		return ERR_PTR(-ENOMEM);
@@ -280,8 +299,7 @@ static void marena_span_free(struct rcu_head *rcu)
 }
 
 /* All of its pages have a reference count of zero. */
-static void marena_span_destroy(struct marena_arena *arena,
-				struct marena_span *span)
+void marena_span_destroy(struct marena_arena *arena, struct marena_span *span)
 {
 	lockdep_assert_held(&arena->lock);
 	WARN_ON_ONCE(arena->marking);
@@ -400,6 +418,17 @@ static bool marena_span_is_empty(struct marena_arena *arena,
 					span->nr_pages);
 }
 
+/* Nobody leases the span, and it is not to be leased. */
+static void marena_span_unlist(struct marena_arena *arena,
+			       struct marena_span *span)
+{
+	lockdep_assert_held(&arena->lock);
+	if (marena_span_is_large(span))
+		list_move(&span->link, &arena->large);
+	else
+		list_del_init(&span->link);
+}
+
 /*
  * Settle a span that is not leased: see the top of this file. Marking does not
  * go on.
@@ -430,7 +459,7 @@ static void marena_span_settle(struct marena_arena *arena,
 	else if (objects < span->nr_slots && marena_span_is_swept(arena, span))
 		list_move(&span->link, &span->class->partial);
 	else
-		list_del_init(&span->link);
+		marena_span_unlist(arena, span);
 }
 
 /* Spans of small slots have their marks in one region. */
@@ -578,7 +607,7 @@ static void marena_span_unlease(struct marena_arena *arena,
 {
 	lockdep_assert_held(&arena->lock);
 	span->client = NULL;
-	list_del_init(&span->link);
+	marena_span_unlist(arena, span);
 	list_del_init(&span->arena_link);
 	arena->nr_leases--;
 }
@@ -599,7 +628,10 @@ static void marena_span_release(struct marena_arena *arena,
 			list_move(&span->link, &span->class->partial);
 		return;
 	}
-	if (marena_span_is_swept(arena, span) || !arena->marks_hold) {
+	/* Nothing is swept by those marks any more, so it may be leased. */
+	if (!arena->marks_hold)
+		span->swept = arena->marked;
+	if (marena_span_is_swept(arena, span)) {
 		marena_span_settle(arena, span, &done);
 		return;
 	}
@@ -608,8 +640,9 @@ static void marena_span_release(struct marena_arena *arena,
 }
 
 /*
- * One try. -EAGAIN: the gate is closed; the caller waits for it. A caller
- * inside a section does not, as the gate may wait for it in turn.
+ * One try. -EAGAIN: the gate is closed, and the caller waits for it, or there
+ * is more to be done. A caller inside a section does not wait, as the gate may
+ * wait for it in turn.
  */
 static int marena_lease_try(struct marena_client *client,
 			    struct marena_type *type, struct marena_lease *arg)
@@ -654,6 +687,8 @@ static int marena_lease_at_open_gate(struct marena_client *client,
 		mutex_unlock(&arena->lock);
 		if (err != -EAGAIN)
 			return err;
+		if (arg->flags & MARENA_LEASE_NOWAIT)
+			continue;
 		err = marena_gate_wait(arena);
 		if (err)
 			return err;

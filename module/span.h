@@ -49,7 +49,7 @@ struct marena_class {
  * @type: type of the objects
  * @nr_pages: pages
  * @class: its class; NULL: one large object
- * @link: in class->partial, or in client->leases, or nowhere
+ * @link: in class->partial, in client->leases, in arena->large, or nowhere
  * @arena_link: in arena->leases while leased
  * @young_link: in arena->young, if it is @young
  * @client: who has leased it, or NULL
@@ -97,6 +97,8 @@ void marena_leases_drop(struct marena_client *client);
 void marena_leases_revoke(struct marena_arena *arena);
 void marena_span_sweep(struct marena_arena *arena, struct marena_span *span,
 		       struct marena_settled *done);
+
+void marena_span_destroy(struct marena_arena *arena, struct marena_span *span);
 
 /* Words of the alloc map, and of the marks, in which slots begin. */
 static inline unsigned int marena_span_words(const struct marena_span *span)

@@ -297,6 +297,29 @@ static void marena_test_sweep_span(struct kunit *test)
 	mutex_unlock(&arena->lock);
 }
 
+/*
+ * A span that was leased in the last mark pass, and so was not swept, is given
+ * back when its marks are gone: it may be leased again, and is swept by the next.
+ */
+static void marena_test_released_late(struct kunit *test)
+{
+	struct marena_arena *arena = marena_test_arena(test, SZ_2M, 0);
+	struct marena_client *client = marena_test_client(test, arena);
+	struct marena_type *type = marena_type_find(arena, MARENA_TYPE_OPAQUE);
+	struct marena_span *span = marena_test_lease(test, client, type, 64);
+
+	marena_test_object(arena, span->offset);
+	/* A pass is over, and the next cycle prepares. */
+	arena->marked++;
+	arena->marks_hold = false;
+	KUNIT_EXPECT_EQ(test, marena_test_unlease(client, span), 0);
+	KUNIT_EXPECT_FALSE(test, list_empty(&span->class->partial));
+	KUNIT_EXPECT_PTR_EQ(test, marena_test_lease(test, client, type, 64),
+			    span);
+	arena->marked++;
+	KUNIT_EXPECT_NE(test, span->swept, arena->marked);
+}
+
 /* Large objects have whole pages, from a region's begin on if they fill one. */
 static void marena_test_large(struct kunit *test)
 {
@@ -381,6 +404,7 @@ static struct kunit_case marena_span_cases[] = {
 	KUNIT_CASE(marena_test_count_tail),
 	KUNIT_CASE(marena_test_settle),
 	KUNIT_CASE(marena_test_sweep_span),
+	KUNIT_CASE(marena_test_released_late),
 	KUNIT_CASE(marena_test_large),
 	KUNIT_CASE(marena_test_revoke),
 	KUNIT_CASE(marena_test_zero_free),

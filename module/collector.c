@@ -19,7 +19,9 @@
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
+#include <linux/memcontrol.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 
 #include "arena.h"
 #include "barrier.h"
@@ -201,6 +203,8 @@ static int marena_collector_thread(void *data)
 	u64 wait_ns;
 
 	set_freezable();
+	/* Allocations with __GFP_ACCOUNT are charged to who made the arena. */
+	set_active_memcg(col->memcg);
 	while (!kthread_should_stop()) {
 		reason = marena_collector_heed(col, &at_once);
 		if (!at_once)
@@ -321,6 +325,7 @@ static void marena_collector_free(struct marena_collector *col)
 {
 	marena_mark_stack_exit(&col->stack);
 	marena_mark_pool_clear(&col->pool);
+	mem_cgroup_put(col->memcg);
 }
 
 int marena_collector_start(struct marena_arena *arena)
@@ -335,6 +340,7 @@ int marena_collector_start(struct marena_arena *arena)
 	marena_mark_pool_init(&col->pool);
 	if (!marena_mark_stack_init(&col->stack, &col->pool))
 		return -ENOMEM;
+	col->memcg = get_mem_cgroup_from_mm(current->mm);
 	task = kthread_run(marena_collector_thread, arena, "marena/%llu",
 			   arena->id);
 	if (IS_ERR(task)) {

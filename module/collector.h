@@ -12,6 +12,7 @@
 #include "mark_stack.h"
 
 struct marena_arena;
+struct mem_cgroup;
 struct marena_settled;
 struct task_struct;
 
@@ -42,6 +43,7 @@ struct marena_cycle_figures {
 /**
  * struct marena_collector - the thread that runs an arena's cycles
  * @task: the thread (invariant after creation)
+ * @memcg: memory cgroup that it works for, of who made the arena (invariant)
  * @stack: the mark stack (the thread's own)
  * @pool: what it shares with the cycle's helpers
  * @phase: where the cycle is (written by the thread)
@@ -72,6 +74,7 @@ struct marena_cycle_figures {
  */
 struct marena_collector {
 	struct task_struct *task;
+	struct mem_cgroup *memcg;
 	struct marena_mark_stack stack;
 	struct marena_mark_pool pool;
 	enum marena_phase phase;

@@ -72,7 +72,7 @@ marena_block_get(struct marena_mark_pool *pool)
 	spin_unlock(&pool->lock);
 	if (!room)
 		return block;
-	block = kmalloc(sizeof(*block), GFP_KERNEL | __GFP_NOWARN |
+	block = kmalloc(sizeof(*block), GFP_KERNEL_ACCOUNT | __GFP_NOWARN |
 			__GFP_NORETRY);
 	if (block) {
 		block->nr = 0;

@@ -12,6 +12,7 @@
 #include <linux/err.h>
 #include <linux/freezer.h>
 #include <linux/kthread.h>
+#include <linux/sched/mm.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/sched.h>
@@ -133,6 +134,7 @@ static int marena_helper_thread(void *data)
 	struct marena_mark_pool *pool = helper->stack.pool;
 
 	set_freezable();
+	set_active_memcg(helper->marker.arena->col.memcg);
 	while (marena_mark_pool_wait(&helper->stack, true)) {
 		marena_drain(&helper->marker);
 		marena_mark_pool_leave(pool);

@@ -114,6 +114,7 @@ struct marena_user;
  *         before the rendezvous; faults read it while marking)
  * @survivals: cycles that an object survives until it is old, 1 to 3
  * @young: spans that may have young objects
+ * @permanent: spans of objects that are never freed
  * @old_objects: objects that are old
  * @old_bytes: bytes of their slots
  * @remembered: regions with remembered pages (the collector's own)
@@ -168,6 +169,7 @@ struct marena_arena {
 	bool minor;
 	u32 survivals;
 	struct list_head young;
+	struct list_head permanent;
 	u64 old_objects;
 	u64 old_bytes;
 	struct list_head remembered;

@@ -15,6 +15,8 @@
  * when the page is forgotten. Pages of reference maps are remembered in the same
  * way: a count on a page that is not refers to an object that is old.
  *
+ * Objects of permanent types are never freed: all that are allocated are roots.
+ *
  * Ages are kept in two bits a granule: the number of cycles that the object has
  * survived, and both set once it is old. They are written under arena->lock.
  */
@@ -66,6 +68,7 @@ static struct marena_span_bits marena_span_bits(struct marena_arena *arena,
 void marena_generation_init(struct marena_arena *arena)
 {
 	INIT_LIST_HEAD(&arena->young);
+	INIT_LIST_HEAD(&arena->permanent);
 	INIT_LIST_HEAD(&arena->remembered);
 	arena->survivals = MARENA_SURVIVALS;
 }
@@ -225,6 +228,40 @@ void marena_generation_visit(struct marena_marker *marker)
 	}
 }
 
+/* ---- permanent objects --------------------------------------------------- */
+
+static void marena_span_mark_all(struct marena_marker *marker,
+				 const struct marena_span *span)
+{
+	u32 slot;
+
+	for (slot = 0; slot < span->nr_slots && !marker->stopped; slot++)
+		marena_mark_held(marker, span->offset + slot * span->slot_size);
+}
+
+/*
+ * Permanent objects are live, whoever refers to them. Spans stay while marking;
+ * those that come meanwhile are at the end of the list, and marked already.
+ */
+void marena_permanent_visit(struct marena_marker *marker)
+{
+	struct marena_arena *arena = marker->arena;
+	struct marena_span *span;
+
+	mutex_lock(&arena->lock);
+	list_for_each_entry(span, &arena->permanent, permanent_link) {
+		if (arena->minor && !span->young)
+			continue;
+		mutex_unlock(&arena->lock);
+		marena_span_mark_all(marker, span);
+		cond_resched();
+		mutex_lock(&arena->lock);
+	}
+	mutex_unlock(&arena->lock);
+}
+
+/* ---- the end of a cycle -------------------------------------------------- */
+
 /* A cycle less for which they are remembered. */
 static void marena_remembered_age(struct marena_arena *arena)
 {
@@ -246,8 +283,6 @@ static void marena_remembered_age(struct marena_arena *arena)
 		cond_resched();
 	}
 }
-
-/* ---- the end of a cycle -------------------------------------------------- */
 
 /* Count one more cycle for the survivors of a word. */
 static void marena_word_age(unsigned long *low, unsigned long *high,

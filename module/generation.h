@@ -16,6 +16,7 @@ struct marena_span;
 void marena_generation_init(struct marena_arena *arena);
 void marena_generation_prepare(struct marena_arena *arena);
 void marena_generation_visit(struct marena_marker *marker);
+void marena_permanent_visit(struct marena_marker *marker);
 void marena_generation_end(struct marena_arena *arena,
 			   struct marena_settled *done);
 

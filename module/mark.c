@@ -288,8 +288,11 @@ static bool marena_mark_grey(struct marena_marker *marker)
 	return true;
 }
 
-/* A client refers to an object. Roots are gathered first, if there is room. */
-static void marena_mark_ref(void *ctx, u64 offset)
+/*
+ * The object that begins at @offset, if one does, is held. What is held is
+ * gathered first, if there is room.
+ */
+void marena_mark_held(void *ctx, u64 offset)
 {
 	struct marena_marker *marker = ctx;
 
@@ -308,7 +311,8 @@ static void marena_mark_roots(struct marena_marker *marker,
 	list_for_each_entry(client, clients, cycle_link)
 		marena_spills_visit(client, marena_mark_start, marker);
 	list_for_each_entry(client, clients, cycle_link)
-		marena_refs_visit(client, marena_mark_ref, marker);
+		marena_refs_visit(client, marena_mark_held, marker);
+	marena_permanent_visit(marker);
 	if (marker->arena->minor)
 		marena_generation_visit(marker);
 }

@@ -20,6 +20,7 @@ void marena_mark_end(struct marena_arena *arena, struct list_head *clients,
 		     bool marked, struct marena_cycle_figures *figures);
 
 void marena_mark_start(void *ctx, u64 offset);
+void marena_mark_held(void *ctx, u64 offset);
 void marena_mark_later(struct marena_marker *marker, u64 offset);
 void marena_mark_queued(struct marena_marker *marker);
 void marena_push(struct marena_marker *marker, u64 offset, u64 chunk);

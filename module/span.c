@@ -283,6 +283,9 @@ static struct marena_span *marena_span_make(struct marena_arena *arena,
 	INIT_LIST_HEAD(&span->link);
 	INIT_LIST_HEAD(&span->arena_link);
 	INIT_LIST_HEAD(&span->young_link);
+	INIT_LIST_HEAD(&span->permanent_link);
+	if (type->flags & MARENA_TYPE_F_PERMANENT)
+		list_add_tail(&span->permanent_link, &arena->permanent);
 
 	marena_span_clear_alloc(arena, span);
 	/* What the marker finds through the tables is complete. */
@@ -305,6 +308,7 @@ void marena_span_destroy(struct marena_arena *arena, struct marena_span *span)
 	WARN_ON_ONCE(arena->marking);
 	list_del(&span->link);
 	list_del(&span->young_link);
+	list_del(&span->permanent_link);
 	arena->old_objects -= span->nr_old;
 	arena->old_bytes -= span->nr_old * span->slot_size;
 	marena_span_enter(arena, span->offset >> MARENA_PAGE_SHIFT,

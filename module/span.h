@@ -52,6 +52,7 @@ struct marena_class {
  * @link: in class->partial, in client->leases, in arena->large, or nowhere
  * @arena_link: in arena->leases while leased
  * @young_link: in arena->young, if it is @young
+ * @permanent_link: in arena->permanent, if its objects are never freed
  * @client: who has leased it, or NULL
  * @swept: number of the mark pass whose dead were last swept from it
  * @nr_old: old objects
@@ -70,6 +71,7 @@ struct marena_span {
 	struct list_head link;
 	struct list_head arena_link;
 	struct list_head young_link;
+	struct list_head permanent_link;
 	struct marena_client *client;
 	u32 swept;
 	u32 nr_old;

@@ -134,7 +134,8 @@ static bool marena_type_refs_valid(const struct marena_type *type)
 static int marena_type_desc_check(struct marena_arena *arena,
 				  const struct marena_type_desc *desc)
 {
-	if (desc->flags & ~MARENA_TYPE_F_CONSERVATIVE)
+	if (desc->flags & ~(MARENA_TYPE_F_CONSERVATIVE |
+			    MARENA_TYPE_F_PERMANENT))
 		return -EINVAL;
 	if (desc->nrefs > MARENA_MAX_TYPE_REFS)
 		return -EINVAL;

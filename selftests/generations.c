@@ -305,6 +305,42 @@ TEST_F(generations, looks_at_the_young)
 	EXPECT_EQ(HEAP + HEAP / 100, stats.objects_marked);
 }
 
+/* Nobody refers to it, and it stays, with what it refers to. */
+TEST_F(generations, permanent_types)
+{
+	static const __u32 ref;
+	struct marena_type_desc desc = {
+		.size = sizeof(desc),
+		.flags = MARENA_TYPE_F_PERMANENT,
+		.object_size = sizeof(struct node),
+		.refs = (__u64)&ref,
+		.nrefs = 1,
+		.name = "permanent",
+	};
+	struct node *nodes[40], *child;
+	unsigned int i;
+
+	ASSERT_EQ(0, mt_ioctl(self->fd, MARENA_TYPE_REGISTER, &desc));
+	for (i = 0; i < ARRAY_SIZE(nodes); i++) {
+		nodes[i] = new_node(self->t, desc.id);
+		child = new_node(self->t, self->type);
+		nodes[i]->next = child;
+		ASSERT_EQ(0, mt_put(self->t, child));
+		ASSERT_EQ(0, mt_put(self->t, nodes[i]));
+		minor(self->fd, i % 3);
+	}
+	minor(self->fd, CYCLES);
+	EXPECT_EQ(2 * ARRAY_SIZE(nodes), mt_stats(self->fd).objects_live);
+	for (i = 0; i < ARRAY_SIZE(nodes); i++) {
+		ASSERT_TRUE(is_there(&self->w, nodes[i]));
+		ASSERT_TRUE(is_there(&self->w, nodes[i]->next));
+		nodes[i]->next = NULL;
+	}
+	ASSERT_EQ(0, mt_collect(self->fd));
+	EXPECT_EQ(ARRAY_SIZE(nodes), mt_stats(self->fd).objects_live);
+	EXPECT_EQ(ARRAY_SIZE(nodes), mt_stats(self->fd).objects_marked);
+}
+
 /* Runs a minor cycle. Was all of the list written while it marked? */
 static bool write_while_marking(int fd, struct node *list)
 {

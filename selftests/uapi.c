@@ -307,7 +307,7 @@ FIXTURE_VARIANT_ADD(uapi, attach) {
 FIXTURE_VARIANT_ADD(uapi, type) {
 	.c = {
 		COMMAND(type, TYPE_REGISTER, marena_type_desc, ARENA),
-		.flags = MARENA_TYPE_F_CONSERVATIVE,
+		.flags = MARENA_TYPE_F_CONSERVATIVE | MARENA_TYPE_F_PERMANENT,
 		.writes = true,
 		.results = true,
 	},
@@ -331,7 +331,7 @@ FIXTURE_VARIANT_ADD(uapi, root_get) {
 FIXTURE_VARIANT_ADD(uapi, collect) {
 	.c = {
 		COMMAND(nothing, COLLECT, marena_collect, ARENA),
-		.flags = MARENA_COLLECT_NOWAIT,
+		.flags = MARENA_COLLECT_NOWAIT | MARENA_COLLECT_MINOR,
 		.writes = true,
 		.results = true,
 	},

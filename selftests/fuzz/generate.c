@@ -253,7 +253,8 @@ static struct fz_value fz_draw_arena(struct fz_random *r, enum fz_domain domain)
 	case FZ_OPEN_FLAGS:
 		return fz_constant(fz_flags(r, MARENA_OPEN_RDONLY));
 	case FZ_TYPE_FLAGS:
-		return fz_constant(fz_flags(r, MARENA_TYPE_F_CONSERVATIVE));
+		return fz_constant(fz_flags(r, MARENA_TYPE_F_CONSERVATIVE |
+					      MARENA_TYPE_F_PERMANENT));
 	case FZ_ARENA_SIZE:
 		return fz_constant(FZ_PICK(r, 1, 0x200000, 0x200000, 0x400000,
 					   0x400000, 0x400001, 0x1000000,
@@ -305,7 +306,8 @@ static struct fz_value fz_draw_client(struct fz_random *r,
 	switch (domain) {
 	case FZ_COLLECT_FLAGS:
 		return fz_constant(fz_one_in(r, 4) ? fz_flags(r, 0) :
-				   MARENA_COLLECT_NOWAIT);
+				   MARENA_COLLECT_NOWAIT |
+				   fz_flags(r, MARENA_COLLECT_MINOR));
 	case FZ_LEASE_FLAGS:
 		return fz_constant(fz_flags(r, MARENA_LEASE_NOWAIT));
 	case FZ_TYPE:

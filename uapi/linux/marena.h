@@ -310,11 +310,13 @@ struct marena_slot {
 
 /* flags: ignore nrefs; every aligned word of an object may be a reference. */
 #define MARENA_TYPE_F_CONSERVATIVE	(1U << 0)
+/* flags: objects are never freed, and neither is what they refer to. */
+#define MARENA_TYPE_F_PERMANENT		(1U << 3)
 
 /**
  * struct marena_type_desc - MARENA_TYPE: describe a type
  * @size: sizeof(struct marena_type_desc)
- * @flags: MARENA_TYPE_F_CONSERVATIVE
+ * @flags: MARENA_TYPE_F_*
  * @object_size: bytes of one object (or of an array's element). With
  *               references, a multiple of 8
  * @refs: user pointer to @nrefs ascending offsets (__u32) of the reference

@@ -195,6 +195,8 @@ size_t marena_size(struct marena *a);
 
 /* struct marena_type, flags: any aligned word of it may be a reference. */
 #define MARENA_TYPE_F_CONSERVATIVE	(1U << 0)
+/* struct marena_type, flags: objects, and what they refer to, are never freed. */
+#define MARENA_TYPE_F_PERMANENT		(1U << 3)
 
 /**
  * struct marena_type - where the references of a kind of object are
@@ -204,7 +206,8 @@ size_t marena_size(struct marena *a);
  * @nrefs: number of reference fields, 0 to 4096
  * @refs: their offsets in bytes, ascending, each a multiple of 8; only read
  *        during the call
- * @flags: MARENA_TYPE_F_CONSERVATIVE (then @nrefs is ignored), or 0
+ * @flags: MARENA_TYPE_F_CONSERVATIVE (then @nrefs is ignored),
+ *         MARENA_TYPE_F_PERMANENT, or 0
  */
 struct marena_type {
 	const char *name;

@@ -15,6 +15,7 @@
  *       client->slot_lock    who owns the thread slots (spinlock)
  *       client->pages' lock  the page table of a reference map (spinlock)
  *       client->copies' lock the snapshot of a reference map (spinlock)
+ *         col.mark_lock      whether objects may still be marked (rwlock)
  *   marena_pressure_lock     pressure.c: which arenas there are (spinlock); taken
  *                            in memory reclaim, below any of the above
  *     collector's lock       what cycles were asked for (spinlock)
@@ -94,12 +95,14 @@ struct marena_user;
  * @hint: no region below this one has room for a small span
  * @types: struct marena_type by id
  * @nr_types: how many
+ * @nr_weak_types: how many of them have weak fields
  * @classes: struct marena_class by type and size class
  * @leases: spans that are leased
  * @revoked: spans whose leases the rendezvous has ended, but for the tables
  * @large: spans of large objects that are not leased
  * @nr_leases: how many leases
  * @nr_spans: spans that exist
+ * @weak_spans: those of types with weak fields, the latest first
  * @charged: pages with a reference count above zero; read without the lock to
  *           pace the collector
  * @copies_limit: pages that a snapshot may take; 0: the default
@@ -123,13 +126,15 @@ struct marena_user;
  * @roots: named roots by name
  * @roots_pending: the marker is still to visit the roots
  * @nr_roots: how many; read without the lock for the figures
- * @client_lock: protects @clients, @nr_clients and @gate
+ * @client_lock: protects @clients, @nr_clients, @gate and @weak
  * @clients: clients that have not ended
  * @nr_clients: how many; read without the lock for the figures
  * @gate: value of marena_control.gate (written under @client_lock, by the
  *        collector alone; read by all without it); even: twice the number of
  *        rendezvous that succeeded; odd: closed
  * @gate_wait: those who wait for an even gate
+ * @weak: value of marena_control.weak (written by the collector alone, which
+ *        reads it without the lock)
  * @resident: pages of heap that have memory
  * @metadata: pages of memory in tables and maps
  * @pace: when its cycles begin
@@ -154,12 +159,14 @@ struct marena_arena {
 	unsigned long hint;
 	struct xarray types;
 	u32 nr_types;
+	u32 nr_weak_types;
 	struct xarray classes;
 	struct list_head leases;
 	struct list_head revoked;
 	struct list_head large;
 	u64 nr_leases;
 	u64 nr_spans;
+	struct list_head weak_spans;
 	u64 charged;
 	u64 copies_limit;
 	bool marking;
@@ -188,6 +195,7 @@ struct marena_arena {
 	u32 nr_clients;
 	u32 gate;
 	wait_queue_head_t gate_wait;
+	u32 weak;
 
 	atomic64_t resident;
 	atomic64_t metadata;

@@ -424,6 +424,7 @@ static void marena_barrier_reset(struct marena_arena *arena)
 	atomic64_set(&arena->barrier.shaded, 0);
 	atomic64_set(&arena->col.shaded_objects, 0);
 	atomic64_set(&arena->col.shaded_bytes, 0);
+	marena_mark_open(&arena->col);
 }
 
 /*

@@ -67,6 +67,7 @@ static int marena_client_enlist(struct marena_client *client)
 	    marena_clients_of_mm(arena, client->mm) <
 	    MARENA_MAX_PROCESS_CLIENTS) {
 		WRITE_ONCE(client->control->gate, arena->gate);
+		WRITE_ONCE(client->control->weak, arena->weak);
 		list_add_tail(&client->link, &arena->clients);
 		WRITE_ONCE(arena->nr_clients, arena->nr_clients + 1);
 		err = 0;

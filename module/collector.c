@@ -2,8 +2,9 @@
 /*
  * The collector: a kernel thread for each arena, that runs its cycles.
  *
- *   IDLE -> PREPARE -> RENDEZVOUS -> MARK -> SWEEP -> IDLE
- *              |           |
+ *   IDLE -> PREPARE -> RENDEZVOUS -> MARK -> CLEAR -> SWEEP -> IDLE
+ *              |           |                   |
+ *              |           |                   +-- if there are weak fields
  *              |           +-- given up: a thread stays in its section
  *              +-- pages are protected, mark bits are cleared
  *
@@ -35,6 +36,7 @@
 #include "rendezvous.h"
 #include "span.h"
 #include "sweep.h"
+#include "weak.h"
 
 static void marena_set_phase(struct marena_arena *arena,
 			     enum marena_phase phase)
@@ -105,6 +107,10 @@ static int marena_cycle(struct marena_arena *arena)
 	begun = ktime_get_ns();
 	marked = marena_mark(arena, &clients, &figures);
 	figures.mark_ns = ktime_get_ns() - begun;
+	if (marked && arena->weak) {
+		marena_set_phase(arena, MARENA_PHASE_CLEAR);
+		marena_weak_clear(arena);
+	}
 	marena_mark_end(arena, &clients, marked, &figures);
 	if (!marked)
 		return -EINTR;
@@ -334,6 +340,7 @@ int marena_collector_start(struct marena_arena *arena)
 	struct task_struct *task;
 
 	spin_lock_init(&col->lock);
+	rwlock_init(&col->mark_lock);
 	init_waitqueue_head(&col->wake);
 	init_waitqueue_head(&col->done);
 

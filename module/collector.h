@@ -48,7 +48,9 @@ struct marena_cycle_figures {
  * @pool: what it shares with the cycle's helpers
  * @phase: where the cycle is (written by the thread)
  * @grey: some pages are grey
- * @shading: how many shade just now: what they have marked may not be grey yet
+ * @mark_lock: whoever marks on behalf of the thread holds it for reading
+ * @closed: nothing is marked any more: set under @mark_lock when all that is
+ *          marked has been scanned, cleared when the next snapshot is taken
  * @shaded_objects: objects that others than the thread have marked
  * @shaded_bytes: bytes of their slots
  * @poked: the thread is to look whether a cycle is due
@@ -79,7 +81,8 @@ struct marena_collector {
 	struct marena_mark_pool pool;
 	enum marena_phase phase;
 	bool grey;
-	atomic_t shading;
+	rwlock_t mark_lock;
+	bool closed;
 	atomic64_t shaded_objects;
 	atomic64_t shaded_bytes;
 	bool poked;

@@ -26,6 +26,7 @@
 #include "span.h"
 #include "stats.h"
 #include "type.h"
+#include "weak.h"
 
 union marena_args {
 	struct marena_features features;
@@ -46,6 +47,7 @@ union marena_args {
 	struct marena_lease lease;
 	struct marena_spill spill;
 	struct marena_wait wait;
+	struct marena_weak_get weak_get;
 };
 
 /**
@@ -370,6 +372,12 @@ static int marena_run_refs(struct marena_request *req)
 	return marena_refs_count(marena_client_of(req->file), &req->args.refs);
 }
 
+static int marena_run_weak_get(struct marena_request *req)
+{
+	return marena_weak_get(marena_client_of(req->file)->arena,
+			       &req->args.weak_get);
+}
+
 static const struct marena_command marena_device_commands[] = {
 	MARENA_COMMAND(MARENA_FEATURES, marena_run_features,
 		       struct marena_features, max_object_size),
@@ -423,6 +431,8 @@ static const struct marena_command marena_client_commands[] = {
 		       struct marena_wait, reserved),
 	MARENA_COMMAND(MARENA_REFS, marena_run_refs,
 		       struct marena_refs, refs),
+	MARENA_COMMAND(MARENA_WEAK_GET, marena_run_weak_get,
+		       struct marena_weak_get, object),
 	{}
 };
 

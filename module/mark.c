@@ -24,7 +24,6 @@
  * over. A page that could not be copied is shaded by who wants to write it
  * (shade.c).
  */
-#include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/prefetch.h>
@@ -262,27 +261,34 @@ static bool marena_mark_grey_heap(struct marena_marker *marker)
 	return marena_drain_all(marker);
 }
 
-/*
- * Is nothing left to be scanned? Who shades marks first and makes grey then, so
- * those are waited for. One that begins after this looked adds nothing that is
- * live: all that is marked has been scanned, so what live objects refer to is
- * marked.
- */
-static bool marena_mark_is_complete(struct marena_collector *col)
+/* A snapshot is about to be taken, for which objects will be marked. */
+void marena_mark_open(struct marena_collector *col)
 {
-	/* Pairs with marena_shading_end(). */
-	return !atomic_read_acquire(&col->shading) && !READ_ONCE(col->grey);
+	write_lock(&col->mark_lock);
+	col->closed = false;
+	write_unlock(&col->mark_lock);
+}
+
+/*
+ * Is nothing left to be scanned? Then nothing is marked any more, so that what
+ * is marked is what is live, and whatever that refers to.
+ */
+static bool marena_mark_close(struct marena_collector *col)
+{
+	write_lock(&col->mark_lock);
+	col->closed = !col->grey;
+	write_unlock(&col->mark_lock);
+	return col->closed;
 }
 
 static bool marena_mark_grey(struct marena_marker *marker)
 {
 	struct marena_collector *col = &marker->arena->col;
 
-	while (!marena_mark_is_complete(col)) {
+	while (!marena_mark_close(col)) {
 		/* Pairs with the store in marena_make_grey(). */
-		if (!xchg(&col->grey, false))
-			usleep_range(10, 30);
-		else if (!marena_mark_grey_heap(marker))
+		xchg(&col->grey, false);
+		if (!marena_mark_grey_heap(marker))
 			return false;
 	}
 	return true;

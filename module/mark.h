@@ -14,6 +14,7 @@ struct page;
 /* Bytes of an object that are scanned at once. */
 #define MARENA_CHUNK		4096UL
 
+void marena_mark_open(struct marena_collector *col);
 bool marena_mark(struct marena_arena *arena, struct list_head *clients,
 		 struct marena_cycle_figures *figures);
 void marena_mark_end(struct marena_arena *arena, struct list_head *clients,
@@ -26,7 +27,7 @@ void marena_mark_queued(struct marena_marker *marker);
 void marena_push(struct marena_marker *marker, u64 offset, u64 chunk);
 bool marena_drain(struct marena_marker *marker);
 
-void marena_shade(void *arena, u64 offset);
+void marena_shade(void *ctx, u64 offset);
 void marena_shade_page(struct marena_region *region, unsigned int i,
 		       struct page *page);
 

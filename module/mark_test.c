@@ -46,15 +46,6 @@ static struct marena_cycle_figures marena_test_mark(struct kunit *test,
 	return figures;
 }
 
-static bool marena_test_is_marked(struct marena_arena *arena, u64 offset)
-{
-	u64 page = offset >> MARENA_PAGE_SHIFT;
-
-	return test_bit((offset & (MARENA_PAGE_SIZE - 1)) / MARENA_GRANULE,
-			marena_mark_bits(marena_region_of_page(arena, page),
-					 page % MARENA_REGION_PAGES));
-}
-
 /* Only reference fields are followed, in each element of an array. */
 static void marena_test_mark_array(struct kunit *test)
 {
@@ -82,8 +73,7 @@ static void marena_test_mark_array(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, marena_test_mark(test, arena).objects_live, 5);
 	for (i = 0; i < 8; i++)
 		KUNIT_EXPECT_EQ(test, !(i % 2),
-				marena_test_is_marked(arena, leaves->offset +
-						      i * 16));
+				marena_mark_test(arena, leaves->offset + i * 16));
 }
 
 /* Words that are no reference: outside, between slots, to a free slot. */
@@ -173,7 +163,7 @@ static void marena_test_mark_counts(struct kunit *test)
 	*marena_test_refs(test, client, span->offset + 48) = 255;
 	*marena_test_refs(test, client, span->offset + 64) = 1;
 	KUNIT_EXPECT_EQ(test, marena_test_mark(test, arena).objects_live, 1);
-	KUNIT_EXPECT_TRUE(test, marena_test_is_marked(arena, span->offset));
+	KUNIT_EXPECT_TRUE(test, marena_mark_test(arena, span->offset));
 }
 
 static struct kunit_case marena_mark_cases[] = {

@@ -150,4 +150,34 @@ static inline bool marena_object_is_old(const struct marena_arena *arena,
 	       marena_alloc_test(arena, offset);
 }
 
+/* The same for its mark bit. */
+static inline bool marena_mark_test(const struct marena_arena *arena,
+				    u64 offset)
+{
+	u64 page = offset >> MARENA_PAGE_SHIFT;
+
+	return test_bit((offset & (MARENA_PAGE_SIZE - 1)) / MARENA_GRANULE,
+			marena_mark_bits(marena_region_of_page(arena, page),
+					 page % MARENA_REGION_PAGES));
+}
+
+/*
+ * The word of the heap at @offset, a multiple of 8; or NULL where there is no
+ * (sound) memory. It does not go as long as arena->lock is held, or marking goes
+ * on. User space writes it.
+ */
+static inline u64 *marena_heap_at(const struct marena_arena *arena, u64 offset)
+{
+	u64 index = offset >> MARENA_PAGE_SHIFT;
+	struct marena_region *region = marena_region_of_page(arena, index);
+	struct page *page;
+
+	if (!region)
+		return NULL;
+	page = READ_ONCE(region->pages[index % MARENA_REGION_PAGES]);
+	if (!page || PageHWPoison(page))
+		return NULL;
+	return page_address(page) + (offset & (MARENA_PAGE_SIZE - 1));
+}
+
 #endif /* MARENA_REGION_H */

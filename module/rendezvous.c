@@ -31,6 +31,7 @@
 #include "rendezvous.h"
 #include "slot.h"
 #include "span.h"
+#include "weak.h"
 
 /* The budgets: 100 us, 200 us, ... 51 ms, 51 ms, ...: 1.0 s in all. */
 #define MARENA_BUDGET_FIRST_US	100
@@ -126,6 +127,8 @@ static bool marena_rendezvous_cut(struct marena_arena *arena,
 		usleep_range(10, 30);
 	}
 	marena_barrier_cut(arena, clients);
+	if (arena->nr_weak_types)
+		marena_weak_set(arena, true);
 	list_splice_init(&arena->leases, &arena->revoked);
 	marena_gate_open(arena, arena->gate + 1);
 	mutex_unlock(&arena->lock);

@@ -286,6 +286,9 @@ static struct marena_span *marena_span_make(struct marena_arena *arena,
 	INIT_LIST_HEAD(&span->permanent_link);
 	if (type->flags & MARENA_TYPE_F_PERMANENT)
 		list_add_tail(&span->permanent_link, &arena->permanent);
+	INIT_LIST_HEAD(&span->weak_link);
+	if (type->nr_weak)
+		list_add(&span->weak_link, &arena->weak_spans);
 
 	marena_span_clear_alloc(arena, span);
 	/* What the marker finds through the tables is complete. */
@@ -311,6 +314,7 @@ void marena_span_destroy(struct marena_arena *arena, struct marena_span *span)
 	list_del(&span->permanent_link);
 	arena->old_objects -= span->nr_old;
 	arena->old_bytes -= span->nr_old * span->slot_size;
+	list_del(&span->weak_link);
 	marena_span_enter(arena, span->offset >> MARENA_PAGE_SHIFT,
 			  span->nr_pages, NULL);
 	arena->nr_spans--;
@@ -807,25 +811,30 @@ void marena_leases_revoke(struct marena_arena *arena)
 	mutex_unlock(&arena->lock);
 }
 
-/* Does an object start at this address, as far as user space says? */
+/*
+ * Does an object start at @offset, as far as user space says? Spans stay, as
+ * the caller holds arena->lock, or marking goes on.
+ */
+bool marena_object_starts(struct marena_arena *arena, u64 offset)
+{
+	const struct marena_span *span;
+
+	return offset < arena->size &&
+	       marena_slot_start(arena, offset, &span) == offset &&
+	       marena_alloc_test(arena, offset);
+}
+
+/* The same for an address that user space gave. */
 bool marena_object_valid(struct marena_arena *arena, u64 address)
 {
 	u64 offset = address - arena->base;
-	struct marena_span *span;
-	bool valid = false;
+	bool valid;
 
 	if (offset >= arena->size)
 		return false;
 	offset = array_index_nospec(offset, arena->size);
 	mutex_lock(&arena->lock);
-	span = marena_span_at(arena, offset);
-	if (span) {
-		u32 slot = marena_slot_index(span, offset - span->offset);
-
-		valid = slot < span->nr_slots &&
-			span->offset + slot * span->slot_size == offset &&
-			marena_alloc_test(arena, offset);
-	}
+	valid = marena_object_starts(arena, offset);
 	mutex_unlock(&arena->lock);
 	return valid;
 }

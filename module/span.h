@@ -53,6 +53,7 @@ struct marena_class {
  * @arena_link: in arena->leases while leased
  * @young_link: in arena->young, if it is @young
  * @permanent_link: in arena->permanent, if its objects are never freed
+ * @weak_link: in arena->weak_spans, if its type has weak fields
  * @client: who has leased it, or NULL
  * @swept: number of the mark pass whose dead were last swept from it
  * @nr_old: old objects
@@ -72,6 +73,7 @@ struct marena_span {
 	struct list_head arena_link;
 	struct list_head young_link;
 	struct list_head permanent_link;
+	struct list_head weak_link;
 	struct marena_client *client;
 	u32 swept;
 	u32 nr_old;
@@ -120,6 +122,7 @@ static inline bool marena_span_is_swept(const struct marena_arena *arena,
 	       (!span->young && (s32)(span->swept - arena->major) >= 0);
 }
 
+bool marena_object_starts(struct marena_arena *arena, u64 offset);
 bool marena_object_valid(struct marena_arena *arena, u64 address);
 
 /* The index of the slot in which the byte at @offset of the span lies. */

@@ -3,6 +3,7 @@
  * Types: what user space says of its objects' layout. The offsets of the
  * reference fields are checked once, here; the marker relies on them.
  */
+#include <linux/err.h>
 #include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -12,18 +13,52 @@
 #include "name.h"
 #include "type.h"
 
-static struct marena_type *marena_type_alloc(const char *name, u32 flags,
-					     u64 object_size, u32 nr_refs)
+static bool marena_fields_valid(const u32 *fields, u32 nr, u64 object_size)
+{
+	u64 end = 0;
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		u64 ref = fields[i] & ~MARENA_REF_WEAK;
+
+		if (ref % sizeof(u64) || ref < end ||
+		    ref + sizeof(u64) > object_size)
+			return false;
+		end = ref + sizeof(u64);
+	}
+	return true;
+}
+
+/* Sort the fields into those that keep alive and those that do not. */
+static void marena_type_sort_fields(struct marena_type *type,
+				    const u32 *fields, u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++)
+		if (!(fields[i] & MARENA_REF_WEAK))
+			type->refs[type->nr_refs++] = fields[i];
+	for (i = 0; i < nr; i++)
+		if (fields[i] & MARENA_REF_WEAK)
+			type->refs[type->nr_refs + type->nr_weak++] =
+				fields[i] & ~MARENA_REF_WEAK;
+}
+
+static struct marena_type *marena_type_make(const char *name, u32 flags,
+					    u64 object_size, const u32 *fields,
+					    u32 nr)
 {
 	struct marena_type *type;
 
-	type = kvzalloc(struct_size(type, refs, nr_refs), GFP_KERNEL_ACCOUNT);
+	if (!marena_fields_valid(fields, nr, object_size))
+		return ERR_PTR(-EINVAL);
+	type = kvzalloc(struct_size(type, refs, nr), GFP_KERNEL_ACCOUNT);
 	if (!type)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	type->flags = flags;
 	type->object_size = object_size;
-	type->nr_refs = nr_refs;
 	strscpy(type->name, name, sizeof(type->name));
+	marena_type_sort_fields(type, fields, nr);
 	return type;
 }
 
@@ -40,6 +75,7 @@ static int marena_type_insert(struct marena_arena *arena,
 	if (err)
 		return err;
 	arena->nr_types++;
+	arena->nr_weak_types += !!type->nr_weak;
 	return 0;
 }
 
@@ -50,9 +86,9 @@ static int marena_type_insert_builtin(struct marena_arena *arena,
 	struct marena_type *type;
 	int err;
 
-	type = marena_type_alloc(name, flags, object_size, 0);
-	if (!type)
-		return -ENOMEM;
+	type = marena_type_make(name, flags, object_size, NULL, 0);
+	if (IS_ERR(type))
+		return PTR_ERR(type);
 	mutex_lock(&arena->lock);
 	err = marena_type_insert(arena, type);
 	mutex_unlock(&arena->lock);
@@ -98,8 +134,9 @@ static bool marena_type_equal(const struct marena_type *a,
 			      const struct marena_type *b)
 {
 	return a->flags == b->flags && a->object_size == b->object_size &&
-	       a->nr_refs == b->nr_refs &&
-	       !memcmp(a->refs, b->refs, flex_array_size(a, refs, a->nr_refs));
+	       a->nr_refs == b->nr_refs && a->nr_weak == b->nr_weak &&
+	       !memcmp(a->refs, b->refs,
+		       flex_array_size(a, refs, a->nr_refs + a->nr_weak));
 }
 
 static struct marena_type *marena_type_by_name(struct marena_arena *arena,
@@ -113,22 +150,6 @@ static struct marena_type *marena_type_by_name(struct marena_arena *arena,
 		if (!strcmp(type->name, name))
 			return type;
 	return NULL;
-}
-
-static bool marena_type_refs_valid(const struct marena_type *type)
-{
-	u64 end = 0;
-	u32 i;
-
-	for (i = 0; i < type->nr_refs; i++) {
-		u64 ref = type->refs[i];
-
-		if (ref % sizeof(u64) || ref < end ||
-		    ref + sizeof(u64) > type->object_size)
-			return false;
-		end = ref + sizeof(u64);
-	}
-	return true;
 }
 
 static int marena_type_desc_check(struct marena_arena *arena,
@@ -147,30 +168,37 @@ static int marena_type_desc_check(struct marena_arena *arena,
 	return marena_name_check((const char *)desc->name);
 }
 
+/* The type that @desc describes, not yet the arena's. */
+static struct marena_type *
+marena_type_from_user(const struct marena_type_desc *desc)
+{
+	u32 nr = desc->flags & MARENA_TYPE_F_CONSERVATIVE ? 0 : desc->nrefs;
+	struct marena_type *type;
+	u32 *fields;
+
+	fields = vmemdup_user(u64_to_user_ptr(desc->refs),
+			      nr * sizeof(*fields));
+	if (IS_ERR(fields))
+		return ERR_CAST(fields);
+	type = marena_type_make((const char *)desc->name, desc->flags,
+				desc->object_size, fields, nr);
+	kvfree(fields);
+	return type;
+}
+
 /* MARENA_TYPE_REGISTER: find the type or add it; its id goes to @desc. */
 int marena_type_register(struct marena_arena *arena,
 			 struct marena_type_desc *desc)
 {
 	struct marena_type *type, *old;
-	u32 nr_refs;
 	int err;
 
 	err = marena_type_desc_check(arena, desc);
 	if (err)
 		return err;
-
-	nr_refs = desc->flags & MARENA_TYPE_F_CONSERVATIVE ? 0 : desc->nrefs;
-	type = marena_type_alloc((const char *)desc->name, desc->flags,
-				 desc->object_size, nr_refs);
-	if (!type)
-		return -ENOMEM;
-	err = -EFAULT;
-	if (copy_from_user(type->refs, u64_to_user_ptr(desc->refs),
-			   flex_array_size(type, refs, nr_refs)))
-		goto out_free;
-	err = -EINVAL;
-	if (!marena_type_refs_valid(type))
-		goto out_free;
+	type = marena_type_from_user(desc);
+	if (IS_ERR(type))
+		return PTR_ERR(type);
 
 	mutex_lock(&arena->lock);
 	old = marena_type_by_name(arena, type->name);
@@ -184,7 +212,6 @@ int marena_type_register(struct marena_arena *arena,
 			type = NULL;
 	}
 	mutex_unlock(&arena->lock);
-out_free:
 	kvfree(type);
 	return err;
 }

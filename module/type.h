@@ -15,15 +15,17 @@
  * @id: index in arena->types
  * @flags: MARENA_TYPE_F_*
  * @object_size: bytes of an object or of an array's element
- * @nr_refs: entries of @refs
+ * @nr_refs: reference fields that keep alive what they refer to
+ * @nr_weak: reference fields that do not
  * @name: unique in the arena
- * @refs: ascending offsets of reference fields
+ * @refs: ascending offsets of the former, then of the latter
  */
 struct marena_type {
 	u32 id;
 	u32 flags;
 	u64 object_size;
 	u32 nr_refs;
+	u32 nr_weak;
 	char name[MARENA_NAME_LEN];
 	u32 refs[];
 };
@@ -33,6 +35,12 @@ void marena_types_destroy(struct marena_arena *arena);
 int marena_type_register(struct marena_arena *arena,
 			 struct marena_type_desc *desc);
 struct marena_type *marena_type_find(struct marena_arena *arena, u32 id);
+
+/* The ascending offsets of the weak fields. */
+static inline const u32 *marena_type_weak(const struct marena_type *type)
+{
+	return type->refs + type->nr_refs;
+}
 
 /* True if objects of the type need no scan. */
 static inline bool marena_type_is_opaque(const struct marena_type *type)

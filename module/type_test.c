@@ -5,7 +5,7 @@
  */
 #include "test.h"
 
-/* A type of the arena with references at the given offsets. */
+/* A type of the arena with reference fields as user space gives them. */
 struct marena_type *marena_test_type(struct kunit *test,
 				     struct marena_arena *arena, u64 size,
 				     const u32 *refs, u32 nr_refs)
@@ -15,10 +15,8 @@ struct marena_type *marena_test_type(struct kunit *test,
 	int err;
 
 	snprintf(name, sizeof(name), "test-%u", arena->nr_types);
-	type = marena_type_alloc(name, 0, size, nr_refs);
-	KUNIT_ASSERT_NOT_NULL(test, type);
-	memcpy(type->refs, refs, nr_refs * sizeof(*refs));
-	KUNIT_ASSERT_TRUE(test, marena_type_refs_valid(type));
+	type = marena_type_make(name, 0, size, refs, nr_refs);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, type);
 	mutex_lock(&arena->lock);
 	err = marena_type_insert(arena, type);
 	mutex_unlock(&arena->lock);
@@ -90,7 +88,7 @@ static const struct marena_test_offsets marena_test_offsets[] = {
 	{ 2, { 0, 16 }, true },
 	{ 3, { 0, 8, 16 }, true },
 	{ 1, { 4 }, false },
-	{ 1, { 1 }, false },
+	{ 1, { MARENA_REF_WEAK }, true },
 	{ 1, { 24 }, false },
 	{ 1, { 0xfffffff8 }, false },
 	{ 2, { 0, 0 }, false },
@@ -99,44 +97,76 @@ static const struct marena_test_offsets marena_test_offsets[] = {
 	{ 3, { 0, 16, 8 }, false },
 	{ 3, { 0, 8, 8 }, false },
 	{ 3, { 0, 8, 24 }, false },
+	{ 3, { 0, 8 + MARENA_REF_WEAK, 16 }, true },
+	{ 1, { 16 + MARENA_REF_WEAK }, true },
+	{ 1, { 24 + MARENA_REF_WEAK }, false },
+	{ 1, { 2 }, false },
+	{ 2, { 8, 8 + MARENA_REF_WEAK }, false },
+	{ 2, { 8 + MARENA_REF_WEAK, 8 }, false },
+	{ 2, { 8 + MARENA_REF_WEAK, 0 }, false },
 };
 
-static void marena_test_refs_valid(struct kunit *test)
+static void marena_test_fields_valid(struct kunit *test)
 {
-	struct marena_type *type = marena_type_alloc("test", 0, 24, 3);
 	unsigned int i;
 
-	KUNIT_ASSERT_NOT_NULL(test, type);
 	for (i = 0; i < ARRAY_SIZE(marena_test_offsets); i++) {
 		const struct marena_test_offsets *want =
 			&marena_test_offsets[i];
 
-		type->nr_refs = want->nr;
-		memcpy(type->refs, want->refs, sizeof(want->refs));
-		KUNIT_EXPECT_EQ_MSG(test, marena_type_refs_valid(type),
+		KUNIT_EXPECT_EQ_MSG(test,
+				    marena_fields_valid(want->refs, want->nr,
+							24),
 				    want->valid, "%u: %u %u %u", want->nr,
 				    want->refs[0], want->refs[1],
 				    want->refs[2]);
 	}
-	kvfree(type);
+}
+
+/* The marker finds the strong fields alone, the clearing the weak ones. */
+static void marena_test_fields_sorted(struct kunit *test)
+{
+	struct marena_arena *arena = marena_test_arena(test, SZ_2M, 0);
+	const u32 fields[] = { 0 + MARENA_REF_WEAK, 8, 24 + MARENA_REF_WEAK,
+			       32 };
+	struct marena_type *type = marena_test_type(test, arena, 40, fields, 4);
+	const struct marena_type *weak;
+
+	KUNIT_EXPECT_EQ(test, type->nr_refs, 2);
+	KUNIT_EXPECT_EQ(test, type->refs[0], 8);
+	KUNIT_EXPECT_EQ(test, type->refs[1], 32);
+	KUNIT_EXPECT_EQ(test, type->nr_weak, 2);
+	KUNIT_EXPECT_EQ(test, marena_type_weak(type)[0], 0);
+	KUNIT_EXPECT_EQ(test, marena_type_weak(type)[1], 24);
+	KUNIT_EXPECT_FALSE(test, marena_type_is_opaque(type));
+	KUNIT_EXPECT_EQ(test, arena->nr_weak_types, 1);
+
+	weak = marena_test_type(test, arena, 40, fields, 1);
+	KUNIT_EXPECT_EQ(test, weak->nr_refs, 0);
+	KUNIT_EXPECT_EQ(test, weak->nr_weak, 1);
+	KUNIT_EXPECT_TRUE(test, marena_type_is_opaque(weak));
+	KUNIT_EXPECT_EQ(test, arena->nr_weak_types, 2);
 }
 
 static void marena_test_type_equal(struct kunit *test)
 {
 	struct marena_arena *arena = marena_test_arena(test, SZ_2M, 0);
 	const u32 refs[] = { 0, 8 }, others[] = { 0, 16 };
+	const u32 weak_refs[] = { 0, 8 + MARENA_REF_WEAK };
 	struct marena_type *type = marena_test_type(test, arena, 24, refs, 2);
-	const struct marena_type *same, *other, *fewer, *larger;
+	const struct marena_type *same, *other, *fewer, *larger, *weak;
 
 	same = marena_test_type(test, arena, 24, refs, 2);
 	other = marena_test_type(test, arena, 24, others, 2);
 	fewer = marena_test_type(test, arena, 24, refs, 1);
 	larger = marena_test_type(test, arena, 32, refs, 2);
+	weak = marena_test_type(test, arena, 24, weak_refs, 2);
 	KUNIT_EXPECT_TRUE(test, marena_type_equal(type, type));
 	KUNIT_EXPECT_TRUE(test, marena_type_equal(type, same));
 	KUNIT_EXPECT_FALSE(test, marena_type_equal(type, other));
 	KUNIT_EXPECT_FALSE(test, marena_type_equal(type, fewer));
 	KUNIT_EXPECT_FALSE(test, marena_type_equal(type, larger));
+	KUNIT_EXPECT_FALSE(test, marena_type_equal(type, weak));
 }
 
 static void marena_test_type_find(struct kunit *test)
@@ -165,7 +195,8 @@ static void marena_test_type_find(struct kunit *test)
 
 static struct kunit_case marena_type_cases[] = {
 	KUNIT_CASE(marena_test_desc_check),
-	KUNIT_CASE(marena_test_refs_valid),
+	KUNIT_CASE(marena_test_fields_valid),
+	KUNIT_CASE(marena_test_fields_sorted),
 	KUNIT_CASE(marena_test_type_equal),
 	KUNIT_CASE(marena_test_type_find),
 	{}

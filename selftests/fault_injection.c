@@ -185,7 +185,7 @@ static int call_attach(struct stage *s)
 
 static int call_type(struct stage *s)
 {
-	static const __u32 refs[] = { 0, 8 };
+	static const __u32 refs[] = { 0, 8 + MARENA_REF_WEAK };
 	int ret = mt_type(s->world.arena.fd, "type", 16, refs, 2);
 
 	return ret < 0 ? ret : 0;
@@ -326,6 +326,16 @@ static int call_wait(struct stage *s)
 	struct marena_wait arg = { .size = sizeof(arg) };
 
 	return mt_ioctl(s->world.client.fd, MARENA_WAIT, &arg);
+}
+
+static int call_weak_get(struct stage *s)
+{
+	struct marena_weak_get arg = {
+		.size = sizeof(arg),
+		.field = (unsigned long)s->object,
+	};
+
+	return mt_ioctl(s->world.client.fd, MARENA_WEAK_GET, &arg);
 }
 
 static int map(struct stage *s, int fd, __u64 size)
@@ -566,6 +576,8 @@ FIXTURE_VARIANT_ADD(call, spill_in)
 	CALL(spill_in, false, .before = spill_out);
 FIXTURE_VARIANT_ADD(call, wait)
 	CALL(wait, false);
+FIXTURE_VARIANT_ADD(call, weak_get)
+	CALL(weak_get, false);
 FIXTURE_VARIANT_ADD(call, map_arena)
 	CALL(map_arena, true, .undo = unmap_arena);
 FIXTURE_VARIANT_ADD(call, unmap_arena)

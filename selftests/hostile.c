@@ -32,16 +32,20 @@ struct vandal {
 static void populate(struct mt_world *w, struct mt_random *random)
 {
 	static const __u32 refs[] = { 0, 8 };
+	static const __u32 weak_refs[] = { 0 + MARENA_REF_WEAK, 8 };
 	int type = mt_type(w->arena.fd, "pair", 16, refs, 2);
+	int weak = mt_type(w->arena.fd, "weak", 16, weak_refs, 2);
 	void *object;
 	unsigned int i;
 
 	mt_assert_ge(type, 0);
+	mt_assert_ge(weak, 0);
 	for (i = 0; i < 200; i++) {
 		__u64 n = 1 + mt_random_below(random, 40);
 
 		if (!mt_try_new(&w->thread, type, n * 16, &object) && i % 2)
 			mt_put(&w->thread, object);
+		mt_try_new(&w->thread, weak, n * 32, &object);
 		mt_try_new(&w->thread, MARENA_TYPE_CONSERVATIVE, n * 1000,
 			   &object);
 		mt_try_new(&w->thread, MARENA_TYPE_OPAQUE, n * 77, &object);

@@ -315,6 +315,52 @@ TEST_F(lib, references)
 	free(outside);
 }
 
+struct cache {
+	struct marena_weak weak;
+	struct node *strong;
+	struct marena_weak more[2];
+};
+
+TEST_F(lib, weak_fields)
+{
+	int type = MARENA_TYPE(self->a, struct cache, more[1], strong, weak);
+	struct node *node = marena_new(self->a, self->type);
+	struct cache *cache;
+
+	ASSERT_LT(0, type);
+	/* A weak field and a strong one are different layouts. */
+	EXPECT_EQ(-EEXIST, MARENA_TYPE(self->a, struct cache, strong));
+	cache = marena_new(self->a, type);
+	ASSERT_NE(NULL, cache);
+	EXPECT_ERRNO(ENOENT, marena_weak_get(self->a, &cache->weak));
+
+	EXPECT_EQ(0, marena_weak_set(self->a, &cache->weak, node));
+	EXPECT_EQ(0, marena_weak_set(self->a, &cache->more[1], node));
+	EXPECT_EQ(node, marena_weak_get(self->a, &cache->weak));
+	EXPECT_EQ(2, marena_refs(self->a, node));
+	EXPECT_EQ(0, marena_put(self->a, node));
+	EXPECT_EQ(2, live(self->a));
+	EXPECT_EQ(node, marena_weak_get(self->a, &cache->more[1]));
+	EXPECT_EQ(0, marena_put(self->a, node));
+
+	cache->strong = node;
+	EXPECT_EQ(0, marena_put(self->a, node));
+	EXPECT_EQ(2, live(self->a));
+	cache->strong = NULL;
+	EXPECT_EQ(1, live(self->a));
+	EXPECT_ERRNO(ENOENT, marena_weak_get(self->a, &cache->weak));
+	EXPECT_ERRNO(ENOENT, marena_weak_get(self->a, &cache->more[1]));
+
+	EXPECT_EQ(0, marena_weak_set(self->a, &cache->weak, cache));
+	EXPECT_EQ(0, marena_weak_set(self->a, &cache->weak, NULL));
+	EXPECT_ERRNO(ENOENT, marena_weak_get(self->a, &cache->weak));
+	EXPECT_EQ(-EINVAL, marena_weak_set(self->a, &cache->weak, "x"));
+	EXPECT_EQ(-EINVAL, marena_weak_set(self->a, &cache->weak,
+					   (char *)cache + 8));
+	cache->weak.target = (char *)cache + 8;
+	EXPECT_ERRNO(EINVAL, marena_weak_get(self->a, &cache->weak));
+}
+
 TEST_F(lib, roots)
 {
 	char *object = marena_alloc(self->a, 64);

@@ -112,7 +112,8 @@ static int spill(struct mt_client *c, const void *object, __u32 op)
 	return mt_ioctl(c->fd, MARENA_SPILL, &arg);
 }
 
-static void get_in_section(struct mt_client *c, const void *object)
+/* In a section. */
+void mt_take(struct mt_client *c, const void *object)
 {
 	__u8 *byte = mt_refs_byte(c, object);
 	__u8 old = __atomic_load_n(byte, __ATOMIC_RELAXED);
@@ -132,7 +133,7 @@ static void get_in_section(struct mt_client *c, const void *object)
 void mt_get(struct mt_thread *t, const void *object)
 {
 	mt_enter(t);
-	get_in_section(t->client, object);
+	mt_take(t->client, object);
 	mt_leave(t);
 }
 

@@ -160,6 +160,7 @@ int mt_try_new(struct mt_thread *t, __u32 type, __u64 bytes, void **object);
 void *mt_new(struct mt_thread *t, __u32 type, __u64 bytes);
 __u64 mt_slot_size(struct mt_thread *t, __u32 type, __u64 bytes);
 void mt_get(struct mt_thread *t, const void *object);
+void mt_take(struct mt_client *c, const void *object);
 int mt_put(struct mt_thread *t, const void *object);
 int mt_lease(int fd, __u32 type, __u64 bytes, struct marena_lease *arg);
 

@@ -236,6 +236,13 @@ static void fill_wait(struct uapi *u, void *arg)
 	wait->gate = u->world.client.control->gate + 1;
 }
 
+static void fill_weak_get(struct uapi *u, void *arg)
+{
+	struct marena_weak_get *get = arg;
+
+	get->field = (unsigned long)u->object;
+}
+
 static void fill_nothing(struct uapi *u, void *arg)
 {
 }
@@ -422,6 +429,13 @@ FIXTURE_VARIANT_ADD(uapi, wait) {
 FIXTURE_VARIANT_ADD(uapi, refs) {
 	.c = {
 		COMMAND(refs, REFS, marena_refs, CLIENT),
+		.results = true,
+	},
+};
+
+FIXTURE_VARIANT_ADD(uapi, weak_get) {
+	.c = {
+		COMMAND(weak_get, WEAK_GET, marena_weak_get, CLIENT),
 		.results = true,
 	},
 };
@@ -850,7 +864,7 @@ static bool known(unsigned int nr, enum kind kind)
 	} range[] = {
 		[DEVICE] = { MARENA_CMD_FEATURES, MARENA_CMD_LIST },
 		[ARENA] = { MARENA_CMD_INFO, MARENA_CMD_SETTINGS },
-		[CLIENT] = { MARENA_CMD_SLOT_ACQUIRE, MARENA_CMD_REFS },
+		[CLIENT] = { MARENA_CMD_SLOT_ACQUIRE, MARENA_CMD_WEAK_GET },
 	};
 
 	return nr >= range[kind].first && nr <= range[kind].last;

@@ -38,7 +38,7 @@ static const struct column columns[] = {
 	{ "MARK_OVERFLOWS", UNIT_COUNT, false,
 	  "overflows of the mark stack in the last cycle" },
 	{ "PHASE", UNIT_COUNT, false,
-	  "where the cycle is: 0 idle, 1 prepare, 2 rendezvous, 3 mark, 4 sweep" },
+	  "where the cycle is: 0 idle, 1 prepare, 2 rendezvous, 3 mark, 5 clear, 4 sweep" },
 	{ "PAGES_COPIED", UNIT_COUNT, false,
 	  "pages copied while the last cycle marked" },
 	{ "PAGES_SHADED", UNIT_COUNT, false,

@@ -284,7 +284,7 @@ static struct fz_value fz_draw_arena(struct fz_random *r, enum fz_domain domain)
 		return fz_constant(FZ_PICK(r, 8, 16, 24, 64, 4096, 1, 7,
 					   0x200000, 0));
 	case FZ_REFS:
-		return fz_below(r, 4) ? fz_var('S', 1, 0) :
+		return fz_below(r, 4) ? fz_var('S', 1 + 2 * fz_below(r, 2), 0) :
 		       fz_one_in(r, 2) ? fz_var('S', 2, 0) : fz_buffer(r);
 	case FZ_NR_REFS:
 		return fz_constant(FZ_PICK(r, 0, 1, 2, 3, 8, 512, 4096, 4097));

@@ -475,10 +475,14 @@ static void fz_map_scratch(void)
 		exit(1);
 	for (i = 0; i < FZ_VARS; i++)
 		S[i] = FZ_SCRATCH + i * FZ_PAGE;
-	/* S[1]: offsets of references for a type, S[2]: one that is not. */
+	/*
+	 * S[1]: offsets of references for a type, S[3]: some of them weak, S[2]:
+	 * one that is not.
+	 */
 	for (i = 0; i < FZ_PAGE / 4; i++) {
 		((uint32_t *)S[1])[i] = 8 * i;
-		((uint32_t *)S[2])[i] = 8 * i + (i == 5);
+		((uint32_t *)S[2])[i] = 8 * i + 2 * (i == 5);
+		((uint32_t *)S[3])[i] = 8 * i + (i % 2 ? 0 : MARENA_REF_WEAK);
 	}
 	mprotect((void *)S[FZ_READABLE], FZ_PAGE, PROT_READ);
 }

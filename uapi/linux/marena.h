@@ -83,6 +83,7 @@ enum {
 	MARENA_CMD_SPILL = 0x24,
 	MARENA_CMD_WAIT = 0x25,
 	MARENA_CMD_REFS = 0x26,
+	MARENA_CMD_WEAK_GET = 0x27,
 };
 
 /**
@@ -281,6 +282,10 @@ struct marena_attach {
  *        A rendezvous that succeeds leaves it two higher, and whatever was
  *        leased under another value is no longer leased. One that does not
  *        succeed puts the old value back
+ * @weak: written by the kernel. Non-zero from a rendezvous until the weak fields
+ *        whose targets died by then have been cleared: a weak field is then
+ *        read by MARENA_WEAK_GET, and else with a plain load. It rises in no
+ *        section. Read with acquire order, before the field
  * @reserved: reads 0
  *
  * To enter a section, a thread stores a non-zero value into the @section of
@@ -291,7 +296,8 @@ struct marena_attach {
  */
 struct marena_control {
 	__u32 gate;
-	__u32 reserved[15];
+	__u32 weak;
+	__u32 reserved[14];
 };
 
 /**
@@ -313,6 +319,13 @@ struct marena_slot {
 /* flags: objects are never freed, and neither is what they refer to. */
 #define MARENA_TYPE_F_PERMANENT		(1U << 3)
 
+/*
+ * Added to the offset of a reference field: a weak one. It keeps nothing alive;
+ * it holds the address of an object's first byte, or 0, and becomes 0 in the
+ * cycle that finds the object dead.
+ */
+#define MARENA_REF_WEAK			(1U << 0)
+
 /**
  * struct marena_type_desc - MARENA_TYPE: describe a type
  * @size: sizeof(struct marena_type_desc)
@@ -320,7 +333,8 @@ struct marena_slot {
  * @object_size: bytes of one object (or of an array's element). With
  *               references, a multiple of 8
  * @refs: user pointer to @nrefs ascending offsets (__u32) of the reference
- *        fields, each a multiple of 8 and below @object_size - 7
+ *        fields, each a multiple of 8 and below @object_size - 7, plus
+ *        MARENA_REF_WEAK where the field is weak
  * @nrefs: number of reference fields, 0 to 4096; 0: the type is opaque
  * @id: out: the type's id in this arena
  * @name: its name
@@ -396,6 +410,7 @@ enum marena_phase {
 	MARENA_PHASE_RENDEZVOUS = 2,	/* the gate is closed, now and then */
 	MARENA_PHASE_MARK = 3,
 	MARENA_PHASE_SWEEP = 4,
+	MARENA_PHASE_CLEAR = 5,		/* after MARK: weak fields are cleared */
 };
 
 /* Why a cycle began. */
@@ -719,5 +734,25 @@ struct marena_wait {
 };
 
 #define MARENA_WAIT _IO(MARENA_TYPE_BYTE, MARENA_CMD_WAIT)
+
+/**
+ * struct marena_weak_get - MARENA_WEAK_GET: read a weak field while a cycle runs
+ * @size: sizeof(struct marena_weak_get)
+ * @flags: must be 0
+ * @field: address of the field, a multiple of 8
+ * @object: out: the object that it refers to, which then stays alive in this
+ *          cycle; 0 if it refers to none, or to one that has died
+ *
+ * The caller is inside a section until it has taken a reference. Errors: EINVAL
+ * where @field is not in the heap.
+ */
+struct marena_weak_get {
+	__u32 size;
+	__u32 flags;
+	__u64 field;
+	__u64 object;
+};
+
+#define MARENA_WEAK_GET _IO(MARENA_TYPE_BYTE, MARENA_CMD_WEAK_GET)
 
 #endif /* _UAPI_LINUX_MARENA_H */

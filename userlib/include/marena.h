@@ -11,6 +11,8 @@
  *  3. A pointer goes to another thread or process only while it is held or
  *     stored in the heap.
  *  4. A pointer that is held is stored into the heap with a plain assignment.
+ *  5. A weak field is a struct marena_weak, and is read and written by
+ *     marena_weak_get() and marena_weak_set() alone.
  *
  * Names, of arenas, types and roots, have 1 to 63 bytes, no '/' and no control
  * characters, and are neither "." nor "..".
@@ -198,14 +200,28 @@ size_t marena_size(struct marena *a);
 /* struct marena_type, flags: objects, and what they refer to, are never freed. */
 #define MARENA_TYPE_F_PERMANENT		(1U << 3)
 
+/* struct marena_type, refs: added to the offset of a weak field. */
+#define MARENA_REF_WEAK			(1U << 0)
+
+/**
+ * struct marena_weak - a weak field: a reference that keeps nothing alive
+ * @target: an object, or NULL, which it becomes in the cycle that finds the
+ *          object dead. Leave it to marena_weak_get() and marena_weak_set()
+ *
+ * Objects are made with NULL in it.
+ */
+struct marena_weak {
+	void *target;
+};
+
 /**
  * struct marena_type - where the references of a kind of object are
  * @name: its name in the arena
  * @size: bytes of an object, or of an element of an array of them. If it has
  *        references, a multiple of 8
  * @nrefs: number of reference fields, 0 to 4096
- * @refs: their offsets in bytes, ascending, each a multiple of 8; only read
- *        during the call
+ * @refs: their offsets in bytes, ascending, each a multiple of 8, plus
+ *        MARENA_REF_WEAK where the field is weak; only read during the call
  * @flags: MARENA_TYPE_F_CONSERVATIVE (then @nrefs is ignored),
  *         MARENA_TYPE_F_PERMANENT, or 0
  */
@@ -236,7 +252,8 @@ int marena_type(struct marena *a, const struct marena_type *type);
 /**
  * struct marena_fields - the fields that MARENA_TYPE() names
  * @nr: number of them
- * @offsets: where they are, in bytes, in any order
+ * @offsets: where they are, in bytes, in any order; plus MARENA_REF_WEAK where
+ *           they are weak
  */
 struct marena_fields {
 	uint32_t nr;
@@ -276,9 +293,20 @@ static inline int marena_type_of_(struct marena *a, const char *name,
 	return marena_type_fields(a, name, size, &fields);
 }
 
+#ifdef __cplusplus
+#define MARENA_SAME_(type1, type2) __is_same(type1, type2)
+#else
+#define MARENA_SAME_(type1, type2) __builtin_types_compatible_p(type1, type2)
+#endif
+
+/* What is added to the offset of a field of that type. */
+#define MARENA_KIND_(type)						\
+	(MARENA_SAME_(type, struct marena_weak) ? MARENA_REF_WEAK : 0)
+
 /* Adds field f of type T to s. Does not compile if f is not of pointer size. */
 #define MARENA_ADD_(s, T, f)						\
 	marena_field_(s, offsetof(T, f) +				\
+		      MARENA_KIND_(__typeof__(((T *)0)->f)) +		\
 		      0 * sizeof(char[sizeof(((T *)0)->f) ==		\
 				      sizeof(void *) ? 1 : -1]))
 
@@ -335,7 +363,8 @@ static inline int marena_type_of_(struct marena *a, const char *name,
  * @a: a handle
  * @...: the type, then the names of its 0 to 16 fields that are references,
  *       in any order: MARENA_TYPE(a, struct node, left, right). An element of
- *       an array is named as in child[0]
+ *       an array is named as in child[0]. Those that are a struct marena_weak
+ *       are weak, the others keep alive what they point to
  *
  * The type's name in the arena is the C type as it is written.
  *
@@ -419,6 +448,35 @@ unsigned long marena_refs(struct marena *a, const void *p);
  * Return: as marena_refs(). Other threads may be changing it meanwhile.
  */
 unsigned long marena_refs_all(struct marena *a, const void *p);
+
+/**
+ * marena_weak_set() - let a weak field refer to an object
+ * @a: a handle
+ * @field: a weak field of an object that is held, or was loaded in the current
+ *         section
+ * @p: an object that is held; NULL clears the field
+ *
+ * One store of 8 bytes: other threads and processes may read and write the
+ * field meanwhile.
+ *
+ * Return: 0, or -EINVAL @p is not in the arena or not on a boundary of 16
+ * bytes, -ESTALE.
+ */
+int marena_weak_set(struct marena *a, struct marena_weak *field,
+		    const void *p);
+
+/**
+ * marena_weak_get() - the object that a weak field refers to
+ * @a: a handle
+ * @field: as for marena_weak_set()
+ *
+ * Once this has given NULL for an object that died, no field gives it.
+ *
+ * Return: the object, with a reference taken that the caller drops with
+ * marena_put(); or NULL. errno: ENOENT the field refers to no object, or it has
+ * died; EINVAL, ESTALE, ENOSPC, ENOMEM.
+ */
+void *marena_weak_get(struct marena *a, const struct marena_weak *field);
 
 /**
  * marena_enter() - begin a section
@@ -505,7 +563,7 @@ int marena_collect(struct marena *a, unsigned int flags);
  * @roots: named roots
  * @mark_overflows: how often the mark stack overflowed in the last cycle
  * @phase: where the cycle is now: 0 idle, 1 prepare, 2 rendezvous, 3 mark,
- *         4 sweep
+ *         4 sweep; 5 between 3 and 4: weak fields are cleared
  * @pages_copied: pages that were copied in the last cycle, as they were written
  *                while the collector marked
  * @pages_shaded: pages that were shaded in the last cycle, for want of a copy:

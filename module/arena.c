@@ -90,6 +90,7 @@ marena_arena_alloc(const struct marena_create *args)
 	INIT_LIST_HEAD(&arena->revoked);
 	INIT_LIST_HEAD(&arena->large);
 	INIT_LIST_HEAD(&arena->weak_spans);
+	INIT_LIST_HEAD(&arena->event_files);
 	mutex_init(&arena->root_lock);
 	arena->roots = RB_ROOT;
 	spin_lock_init(&arena->client_lock);

@@ -2,6 +2,7 @@
 /*
  * Lock order, outermost first. What a lock protects is said at the field.
  *
+ *   event file's read_lock   who takes from its queue
  *   mmap_lock (faults, VMA close)
  *     marena_names_lock      name.c: the names of arenas
  *     marena_space_lock      space.c: address ranges of arenas
@@ -16,6 +17,7 @@
  *       client->pages' lock  the page table of a reference map (spinlock)
  *       client->copies' lock the snapshot of a reference map (spinlock)
  *         col.mark_lock      whether objects may still be marked (rwlock)
+ *       event file's lock    its queue (spinlock)
  *   marena_pressure_lock     pressure.c: which arenas there are (spinlock); taken
  *                            in memory reclaim, below any of the above
  *     collector's lock       what cycles were asked for (spinlock)
@@ -121,6 +123,8 @@ struct marena_user;
  * @old_objects: objects that are old
  * @old_bytes: bytes of their slots
  * @remembered: regions with remembered pages (the collector's own)
+ * @event_files: struct marena_event_file that are open
+ * @nr_event_files: how many
  * @barrier: write protection, and the snapshot
  * @root_lock: protects @roots and @nr_roots, and who clears @roots_pending
  * @roots: named roots by name
@@ -180,6 +184,8 @@ struct marena_arena {
 	u64 old_objects;
 	u64 old_bytes;
 	struct list_head remembered;
+	struct list_head event_files;
+	unsigned int nr_event_files;
 
 	struct marena_barrier barrier;
 

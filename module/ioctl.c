@@ -13,6 +13,7 @@
 #include "arena.h"
 #include "client.h"
 #include "compat.h"
+#include "event.h"
 #include "fs.h"
 #include "ioctl.h"
 #include "name.h"
@@ -43,6 +44,7 @@ union marena_args {
 	struct marena_ioc_settings settings;
 	struct marena_pages pages;
 	struct marena_refs refs;
+	struct marena_events events;
 	struct marena_slot_op slot;
 	struct marena_lease lease;
 	struct marena_spill spill;
@@ -320,6 +322,19 @@ static int marena_run_settings(struct marena_request *req)
 	return marena_settings(marena_arena_of(req->file), args);
 }
 
+static int marena_run_events(struct marena_request *req)
+{
+	struct marena_arena *arena = marena_arena_of(req->file);
+	struct marena_events *args = &req->args.events;
+	struct file *file;
+
+	if (args->flags)
+		return -EINVAL;
+	file = marena_events_open(arena, &args->capacity);
+	return IS_ERR(file) ? PTR_ERR(file) :
+			      marena_request_file(req, file, &args->fd);
+}
+
 static int marena_run_slot_acquire(struct marena_request *req)
 {
 	return marena_slot_acquire(marena_client_of(req->file),
@@ -413,6 +428,8 @@ static const struct marena_command marena_arena_commands[] = {
 		       struct marena_refs, refs),
 	MARENA_COMMAND(MARENA_SETTINGS, marena_run_settings,
 		       struct marena_ioc_settings, reserved),
+	MARENA_COMMAND(MARENA_EVENTS, marena_run_events,
+		       struct marena_events, fd),
 	{}
 };
 

@@ -9,10 +9,12 @@
 #include <linux/sched.h>
 
 #include "arena.h"
+#include "event.h"
 #include "large.h"
 #include "page.h"
 #include "region.h"
 #include "span.h"
+#include "type.h"
 
 /* Pages that are dealt with before others may have the lock. */
 #define MARENA_LARGE_PIECE	1024
@@ -62,6 +64,8 @@ static void marena_large_sweep_span(struct marena_arena *arena,
 	lockdep_assert_held(&arena->lock);
 	span->swept = arena->marked;
 	if (was && !live) {
+		if (span->type->flags & MARENA_TYPE_F_EVENTS)
+			marena_events_tell(arena, span, 0, 1);
 		clear_bit(0, alloc);
 		done->freed++;
 	}

@@ -18,6 +18,7 @@
 #include "arena.h"
 #include "client.h"
 #include "collector.h"
+#include "event.h"
 #include "generation.h"
 #include "pace.h"
 #include "page.h"
@@ -493,6 +494,8 @@ void marena_span_sweep(struct marena_arena *arena, struct marena_span *span,
 
 		if (!dead)
 			continue;
+		if (span->type->flags & MARENA_TYPE_F_EVENTS)
+			marena_events_tell(arena, span, word, dead);
 		WRITE_ONCE(alloc[word], was & mark[word]);
 		done->freed += hweight_long(dead);
 	}

@@ -47,7 +47,7 @@ struct marena_arena *marena_test_arena(struct kunit *test, u64 size,
 	return arena;
 }
 
-static void marena_test_file_exit(void *file)
+void marena_test_file_exit(void *file)
 {
 	__fput_sync(file);
 }

@@ -155,7 +155,7 @@ static struct marena_type *marena_type_by_name(struct marena_arena *arena,
 static int marena_type_desc_check(struct marena_arena *arena,
 				  const struct marena_type_desc *desc)
 {
-	if (desc->flags & ~(MARENA_TYPE_F_CONSERVATIVE |
+	if (desc->flags & ~(MARENA_TYPE_F_CONSERVATIVE | MARENA_TYPE_F_EVENTS |
 			    MARENA_TYPE_F_PERMANENT))
 		return -EINVAL;
 	if (desc->nrefs > MARENA_MAX_TYPE_REFS)

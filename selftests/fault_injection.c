@@ -248,6 +248,15 @@ static int call_refs_all(struct stage *s)
 	return refs < 0 ? refs : 0;
 }
 
+static int call_events(struct stage *s)
+{
+	struct marena_events arg = { .size = sizeof(arg) };
+	int ret = mt_ioctl(s->world.arena.fd, MARENA_EVENTS, &arg);
+
+	s->fd = arg.fd;
+	return ret;
+}
+
 static int call_refs(struct stage *s)
 {
 	long refs = mt_refs(s->world.client.fd, s->object);
@@ -550,6 +559,8 @@ FIXTURE_VARIANT_ADD(call, pages)
 	CALL(pages, true);
 FIXTURE_VARIANT_ADD(call, refs_all)
 	CALL(refs_all, false);
+FIXTURE_VARIANT_ADD(call, events)
+	CALL(events, true, .undo = close_file);
 FIXTURE_VARIANT_ADD(call, refs)
 	CALL(refs, false);
 FIXTURE_VARIANT_ADD(call, slot_acquire)

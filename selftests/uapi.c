@@ -169,6 +169,13 @@ static void fill_settings(struct uapi *u, void *arg)
 	settings->gc_percent = MARENA_GC_OFF;
 }
 
+static void undo_events(struct uapi *u, void *arg)
+{
+	struct marena_events *events = arg;
+
+	mt_assert_eq(close(events->fd), 0);
+}
+
 static void undo_slot_acquire(struct uapi *u, void *arg)
 {
 	struct marena_slot_op *slot = arg;
@@ -314,7 +321,8 @@ FIXTURE_VARIANT_ADD(uapi, attach) {
 FIXTURE_VARIANT_ADD(uapi, type) {
 	.c = {
 		COMMAND(type, TYPE_REGISTER, marena_type_desc, ARENA),
-		.flags = MARENA_TYPE_F_CONSERVATIVE | MARENA_TYPE_F_PERMANENT,
+		.flags = MARENA_TYPE_F_CONSERVATIVE | MARENA_TYPE_F_EVENTS |
+			 MARENA_TYPE_F_PERMANENT,
 		.writes = true,
 		.results = true,
 	},
@@ -373,6 +381,14 @@ FIXTURE_VARIANT_ADD(uapi, refs_all) {
 	.c = {
 		COMMAND(refs, REFS_ALL, marena_refs, ARENA),
 		.results = true,
+	},
+};
+
+FIXTURE_VARIANT_ADD(uapi, events) {
+	.c = {
+		COMMAND(nothing, EVENTS, marena_events, ARENA),
+		.results = true,
+		.undo = undo_events,
 	},
 };
 

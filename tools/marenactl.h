@@ -42,6 +42,7 @@ extern const struct command list_command;
 extern const struct command stats_command;
 extern const struct command pages_command;
 extern const struct command map_command;
+extern const struct command events_command;
 extern const struct command settings_command;
 extern const struct command set_command;
 

@@ -253,7 +253,9 @@ static struct fz_value fz_draw_arena(struct fz_random *r, enum fz_domain domain)
 	case FZ_OPEN_FLAGS:
 		return fz_constant(fz_flags(r, MARENA_OPEN_RDONLY));
 	case FZ_TYPE_FLAGS:
-		return fz_constant(fz_flags(r, MARENA_TYPE_F_CONSERVATIVE |
+		return fz_constant(fz_flags(r, (fz_one_in(r, 2) ?
+					      MARENA_TYPE_F_EVENTS :
+					      MARENA_TYPE_F_CONSERVATIVE) |
 					      MARENA_TYPE_F_PERMANENT));
 	case FZ_ARENA_SIZE:
 		return fz_constant(FZ_PICK(r, 1, 0x200000, 0x200000, 0x400000,

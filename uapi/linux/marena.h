@@ -2,7 +2,7 @@
 /*
  * /dev/marena: garbage-collected shared memory.
  *
- * Three kinds of file:
+ * Four kinds of file:
  *
  *  - the device, /dev/marena: creates, opens, lists and unlinks arenas;
  *  - an arena file (MARENA_CREATE, MARENA_OPEN): names one arena and carries
@@ -12,7 +12,9 @@
  *  - a client file (MARENA_ATTACH on an arena file): one process's references,
  *    thread slots and leases. It belongs to the address space that attached
  *    it; others get ESTALE. It ends when it is released or when its mapping
- *    goes away (munmap, exec, exit, SIGKILL), whichever comes first.
+ *    goes away (munmap, exec, exit, SIGKILL), whichever comes first;
+ *  - an event file (MARENA_EVENTS on an arena file): a queue of the deaths of
+ *    objects whose types ask for that. It is read and polled.
  *
  * Every command takes a pointer to a structure that begins with its own size
  * in bytes. A size below that of the first published version is EINVAL. A
@@ -75,6 +77,7 @@ enum {
 	MARENA_CMD_PAGES = 0x17,
 	MARENA_CMD_REFS_ALL = 0x18,
 	MARENA_CMD_SETTINGS = 0x19,
+	MARENA_CMD_EVENTS = 0x1a,
 	/* on a client file */
 	MARENA_CMD_SLOT_ACQUIRE = 0x20,
 	MARENA_CMD_SLOT_RELEASE = 0x21,
@@ -318,6 +321,9 @@ struct marena_slot {
 #define MARENA_TYPE_F_CONSERVATIVE	(1U << 0)
 /* flags: objects are never freed, and neither is what they refer to. */
 #define MARENA_TYPE_F_PERMANENT		(1U << 3)
+
+/* flags: the deaths of the type's objects are events, see MARENA_EVENTS. */
+#define MARENA_TYPE_F_EVENTS		(1U << 1)
 
 /*
  * Added to the offset of a reference field: a weak one. It keeps nothing alive;
@@ -621,6 +627,54 @@ struct marena_refs {
 
 #define MARENA_REFS_ALL _IO(MARENA_TYPE_BYTE, MARENA_CMD_REFS_ALL)
 #define MARENA_REFS _IO(MARENA_TYPE_BYTE, MARENA_CMD_REFS)
+
+/* Deaths that an event file holds by default, and at most. */
+#define MARENA_EVENTS_DEFAULT	1024
+#define MARENA_EVENTS_MAX	65536
+
+/**
+ * struct marena_events - MARENA_EVENTS: be told of deaths
+ * @size: sizeof(struct marena_events)
+ * @flags: must be 0
+ * @capacity: in: deaths that may wait to be read; 0 for MARENA_EVENTS_DEFAULT.
+ *            Out: how many
+ * @fd: out: the event file, O_RDONLY | O_CLOEXEC
+ *
+ * From here on, whenever the sweep frees an object of a type with
+ * MARENA_TYPE_F_EVENTS, a struct marena_death is put into the file's queue,
+ * unless that is full. read(2) takes as many whole ones as there are and fit,
+ * and waits for the first; with O_NONBLOCK it gives EAGAIN; EINVAL for less
+ * than one. poll(2) tells POLLIN. The file keeps the arena.
+ *
+ * Errors: ENOSPC where the arena has 16 event files, EINVAL, EMFILE, ENOMEM.
+ */
+struct marena_events {
+	__u32 size;
+	__u32 flags;
+	__u32 capacity;
+	__s32 fd;
+};
+
+#define MARENA_EVENTS _IO(MARENA_TYPE_BYTE, MARENA_CMD_EVENTS)
+
+/**
+ * struct marena_death - what is read from an event file
+ * @arena: number of the arena
+ * @object: address that the object had; another may be there by now. 0: this
+ *          is no death, but tells of @lost alone
+ * @cookie: the first 8 bytes of the object
+ * @lost: deaths that were dropped before this one, as the queue was full
+ * @type: its type id
+ * @reserved: 0
+ */
+struct marena_death {
+	__u64 arena;
+	__u64 object;
+	__u64 cookie;
+	__u64 lost;
+	__u32 type;
+	__u32 reserved;
+};
 
 /**
  * struct marena_slot_op - MARENA_SLOT_ACQUIRE, MARENA_SLOT_RELEASE

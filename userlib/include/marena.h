@@ -200,6 +200,9 @@ size_t marena_size(struct marena *a);
 /* struct marena_type, flags: objects, and what they refer to, are never freed. */
 #define MARENA_TYPE_F_PERMANENT		(1U << 3)
 
+/* struct marena_type, flags: deaths of its objects are events. */
+#define MARENA_TYPE_F_EVENTS		(1U << 1)
+
 /* struct marena_type, refs: added to the offset of a weak field. */
 #define MARENA_REF_WEAK			(1U << 0)
 
@@ -223,7 +226,7 @@ struct marena_weak {
  * @refs: their offsets in bytes, ascending, each a multiple of 8, plus
  *        MARENA_REF_WEAK where the field is weak; only read during the call
  * @flags: MARENA_TYPE_F_CONSERVATIVE (then @nrefs is ignored),
- *         MARENA_TYPE_F_PERMANENT, or 0
+ *         MARENA_TYPE_F_EVENTS, MARENA_TYPE_F_PERMANENT, or 0
  */
 struct marena_type {
 	const char *name;
@@ -538,6 +541,43 @@ void *marena_root(struct marena *a, const char *name);
  * given up, -EINVAL, -EACCES, -ESTALE.
  */
 int marena_collect(struct marena *a, unsigned int flags);
+
+/**
+ * struct marena_event - the death of an object
+ * @arena: number of the arena
+ * @object: address that the object had; another may be there by now. NULL: this
+ *          is no death, but tells of @lost alone
+ * @cookie: the first 8 bytes of the object
+ * @lost: deaths that were dropped before this one, because nobody read
+ * @type: its type's id
+ * @reserved: 0
+ */
+struct marena_event {
+	__u64 arena;
+	void *object;
+	__u64 cookie;
+	__u64 lost;
+	__u32 type;
+	__u32 reserved;
+};
+
+/**
+ * marena_events() - be told of deaths
+ * @a: a handle
+ * @capacity: events that may wait to be read, up to 65536; 0 for 1024. What
+ *            comes when so many wait is dropped, and counted
+ *
+ * From here on, each object of a type with MARENA_TYPE_F_EVENTS that a cycle
+ * finds dead is an event, whoever made it, and whoever it was that died. Every
+ * file has all events. read(2) gives as many whole struct marena_event as there
+ * are and fit, and waits for the first, or gives EAGAIN where O_NONBLOCK is set
+ * with fcntl(2); poll(2) tells POLLIN.
+ *
+ * Return: a file descriptor that is closed on exec, and that the caller closes;
+ * or -EINVAL, -ENOSPC the arena has too many such files, -EMFILE, -ENOMEM,
+ * -ESTALE.
+ */
+int marena_events(struct marena *a, unsigned int capacity);
 
 /**
  * struct marena_stats - figures of an arena

@@ -93,6 +93,8 @@ marena_arena_alloc(const struct marena_create *args)
 	INIT_LIST_HEAD(&arena->event_files);
 	mutex_init(&arena->root_lock);
 	arena->roots = RB_ROOT;
+	mutex_init(&arena->offer_lock);
+	arena->offers = RB_ROOT;
 	spin_lock_init(&arena->client_lock);
 	INIT_LIST_HEAD(&arena->clients);
 	init_waitqueue_head(&arena->gate_wait);

@@ -8,9 +8,10 @@
  *     marena_space_lock      space.c: address ranges of arenas
  *     arena->lock            spans, classes, leases, regions, types
  *       arena->root_lock     root.c
- *       client->spill_lock   refs.c
- *         page lock          of a page that is given back, or of a count
- *           i_mmap_rwsem     (unmapping it)
+ *       arena->offer_lock    offer.c
+ *         client->spill_lock refs.c
+ *           page lock        of a page that is given back, or of a count
+ *             i_mmap_rwsem   (unmapping it)
  *       arena->client_lock   who the clients are, the gate (spinlock)
  *       region->lock         the page table of a region (spinlock)
  *       client->slot_lock    who owns the thread slots (spinlock)
@@ -130,6 +131,9 @@ struct marena_user;
  * @roots: named roots by name
  * @roots_pending: the marker is still to visit the roots
  * @nr_roots: how many; read without the lock for the figures
+ * @offer_lock: protects @offers, and who clears @offers_pending
+ * @offers: references that travel, by token
+ * @offers_pending: the marker is still to visit the offers
  * @client_lock: protects @clients, @nr_clients, @gate and @weak
  * @clients: clients that have not ended
  * @nr_clients: how many; read without the lock for the figures
@@ -194,6 +198,11 @@ struct marena_arena {
 	struct rb_root roots;
 	u32 nr_roots;
 	bool roots_pending;
+
+	/* Protects the offers. */
+	struct mutex offer_lock;
+	struct rb_root offers;
+	bool offers_pending;
 
 	/* Protects who the clients are, and the gate. */
 	spinlock_t client_lock;

@@ -442,6 +442,7 @@ void marena_barrier_cut(struct marena_arena *arena, struct list_head *clients)
 	lockdep_assert_held(&arena->lock);
 	marena_barrier_reset(arena);
 	WRITE_ONCE(arena->roots_pending, true);
+	WRITE_ONCE(arena->offers_pending, true);
 	WRITE_ONCE(barrier->protecting, true);
 	/* Orders this before the look at what faults have noted. */
 	smp_mb();

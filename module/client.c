@@ -14,6 +14,7 @@
 #include "fault.h"
 #include "fs.h"
 #include "ioctl.h"
+#include "offer.h"
 #include "refs.h"
 #include "slot.h"
 #include "span.h"
@@ -115,6 +116,8 @@ void marena_client_end(struct marena_client *client)
 	mutex_unlock(&arena->lock);
 	if (!ends)
 		return;
+	/* Before its map goes, to which an accepted offer is being added. */
+	marena_offers_drop(client);
 	if (orphaned)
 		marena_refs_detach(client);
 	else
@@ -179,6 +182,7 @@ static struct marena_client *marena_client_alloc(struct marena_arena *arena,
 	client->mm = mm;
 	mmgrab(mm);
 	INIT_LIST_HEAD(&client->leases);
+	INIT_LIST_HEAD(&client->offers);
 	spin_lock_init(&client->slot_lock);
 	mutex_init(&client->spill_lock);
 	xa_init(&client->pages);

@@ -74,6 +74,8 @@ struct marena_slot_page {
  * @spills: counts that the map's bytes cannot hold, in MARENA_SPILL_UNIT, by
  *          granule
  * @nr_spills: entries of @spills
+ * @offers: what it has offered (arena->offer_lock)
+ * @nr_offers: how many
  * @mapped: bit 0: it was mapped
  * @vmas: mappings; more than one only while mremap(2) tries to move it
  */
@@ -101,6 +103,8 @@ struct marena_client {
 	struct mutex spill_lock;
 	struct xarray spills;
 	unsigned long nr_spills;
+	struct list_head offers;
+	unsigned int nr_offers;
 	unsigned long mapped;
 	atomic_t vmas;
 };

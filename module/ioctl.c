@@ -17,6 +17,7 @@
 #include "fs.h"
 #include "ioctl.h"
 #include "name.h"
+#include "offer.h"
 #include "pace.h"
 #include "page.h"
 #include "plant.h"
@@ -50,6 +51,7 @@ union marena_args {
 	struct marena_spill spill;
 	struct marena_wait wait;
 	struct marena_weak_get weak_get;
+	struct marena_offer offer;
 };
 
 /**
@@ -393,6 +395,21 @@ static int marena_run_weak_get(struct marena_request *req)
 			       &req->args.weak_get);
 }
 
+static int marena_run_offer(struct marena_request *req)
+{
+	return marena_offer(marena_client_of(req->file), &req->args.offer);
+}
+
+static int marena_run_accept(struct marena_request *req)
+{
+	return marena_accept(marena_client_of(req->file), &req->args.offer);
+}
+
+static int marena_run_withdraw(struct marena_request *req)
+{
+	return marena_withdraw(marena_client_of(req->file), &req->args.offer);
+}
+
 static const struct marena_command marena_device_commands[] = {
 	MARENA_COMMAND(MARENA_FEATURES, marena_run_features,
 		       struct marena_features, max_object_size),
@@ -450,6 +467,12 @@ static const struct marena_command marena_client_commands[] = {
 		       struct marena_refs, refs),
 	MARENA_COMMAND(MARENA_WEAK_GET, marena_run_weak_get,
 		       struct marena_weak_get, object),
+	MARENA_COMMAND(MARENA_OFFER, marena_run_offer,
+		       struct marena_offer, token),
+	MARENA_COMMAND(MARENA_ACCEPT, marena_run_accept,
+		       struct marena_offer, token),
+	MARENA_COMMAND(MARENA_WITHDRAW, marena_run_withdraw,
+		       struct marena_offer, token),
 	{}
 };
 

@@ -35,6 +35,7 @@
 #include "generation.h"
 #include "mark.h"
 #include "marker.h"
+#include "offer.h"
 #include "refs.h"
 #include "region.h"
 #include "root.h"
@@ -314,6 +315,7 @@ static void marena_mark_roots(struct marena_marker *marker,
 	struct marena_client *client;
 
 	marena_roots_visit(marker->arena, marena_mark_start, marker);
+	marena_offers_visit(marker->arena, marena_mark_start, marker);
 	list_for_each_entry(client, clients, cycle_link)
 		marena_spills_visit(client, marena_mark_start, marker);
 	list_for_each_entry(client, clients, cycle_link)

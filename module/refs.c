@@ -640,6 +640,55 @@ int marena_spill(struct marena_client *client, const struct marena_spill *arg)
 	return err;
 }
 
+/* One more, with a unit spilled if the byte is full. */
+static int marena_count_up(struct marena_client *client, u64 granule, u8 *byte)
+{
+	u8 count = READ_ONCE(*byte);
+	int err;
+
+	if (count == U8_MAX) {
+		err = marena_spill_out(client, granule, byte);
+		if (err)
+			return err;
+		count = READ_ONCE(*byte);
+	}
+	do {
+		/* Somebody writes nonsense. */
+		if (count == U8_MAX)
+			return -EINVAL;
+	} while (!try_cmpxchg(byte, &count, count + 1));
+	return 0;
+}
+
+/*
+ * Take a reference for the client, which has not ended, and does not while this
+ * runs. Its thread is in a section.
+ */
+int marena_refs_take(struct marena_client *client, u64 offset)
+{
+	u64 granule = offset >> MARENA_GRANULE_SHIFT;
+	unsigned long index = granule / PAGE_SIZE;
+	struct page *page;
+	int err = 0;
+
+	lockdep_assert_held(&client->arena->offer_lock);
+	mutex_lock(&client->spill_lock);
+	while (!(page = marena_refs_page_lock(client, index))) {
+		err = marena_refs_page_make(client, index);
+		if (err)
+			goto out;
+	}
+	marena_refs_note_written(client, index);
+	marena_refs_save(client, index, page);
+	err = marena_count_up(client, granule,
+			      (u8 *)page_address(page) + granule % PAGE_SIZE);
+	unlock_page(page);
+	put_page(page);
+out:
+	mutex_unlock(&client->spill_lock);
+	return err;
+}
+
 #ifdef MARENA_KUNIT
 #include "refs_test.c"
 #endif

@@ -39,6 +39,7 @@ struct stage {
 	void *map;			/* what a call has mapped */
 	struct marena_attach attach;
 	struct marena_lease lease;
+	struct marena_offer offer;
 	__u32 slot;
 };
 
@@ -347,6 +348,34 @@ static int call_weak_get(struct stage *s)
 	return mt_ioctl(s->world.client.fd, MARENA_WEAK_GET, &arg);
 }
 
+static int offer(struct stage *s, unsigned long cmd)
+{
+	s->offer.size = sizeof(s->offer);
+	s->offer.object = (unsigned long)s->object;
+	return mt_ioctl(s->world.client.fd, cmd, &s->offer);
+}
+
+static int call_offer(struct stage *s)
+{
+	return offer(s, MARENA_OFFER);
+}
+
+static int call_accept(struct stage *s)
+{
+	return offer(s, MARENA_ACCEPT);
+}
+
+static int call_withdraw(struct stage *s)
+{
+	return offer(s, MARENA_WITHDRAW);
+}
+
+/* By another client, whose map has no page yet. */
+static int call_accept_first(struct stage *s)
+{
+	return mt_ioctl(s->fd, MARENA_ACCEPT, &s->offer);
+}
+
 static int map(struct stage *s, int fd, __u64 size)
 {
 	s->map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -490,6 +519,27 @@ static void spill_in(struct stage *s)
 	mt_assert_eq(call_spill_in(s), 0);
 }
 
+static void make_offer(struct stage *s)
+{
+	mt_assert_eq(call_offer(s), 0);
+}
+
+static void withdraw(struct stage *s)
+{
+	mt_assert_eq(call_withdraw(s), 0);
+}
+
+static void put(struct stage *s)
+{
+	mt_assert_eq(mt_put(s->thread, s->object), 0);
+}
+
+static void attach_and_offer(struct stage *s)
+{
+	attach(s);
+	make_offer(s);
+}
+
 /* ------------------------------------------------------------- the tests */
 
 FIXTURE(call)
@@ -589,6 +639,15 @@ FIXTURE_VARIANT_ADD(call, wait)
 	CALL(wait, false);
 FIXTURE_VARIANT_ADD(call, weak_get)
 	CALL(weak_get, false);
+FIXTURE_VARIANT_ADD(call, offer)
+	CALL(offer, true, .undo = withdraw);
+FIXTURE_VARIANT_ADD(call, accept)
+	CALL(accept, false, .before = make_offer, .undo = put);
+FIXTURE_VARIANT_ADD(call, accept_first)
+	CALL(accept_first, true, .before = attach_and_offer,
+	     .undo = close_file);
+FIXTURE_VARIANT_ADD(call, withdraw)
+	CALL(withdraw, false, .before = make_offer);
 FIXTURE_VARIANT_ADD(call, map_arena)
 	CALL(map_arena, true, .undo = unmap_arena);
 FIXTURE_VARIANT_ADD(call, unmap_arena)

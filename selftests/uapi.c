@@ -32,6 +32,7 @@ struct uapi {
 	int victim_fd;
 	struct marena_slot_op slot;
 	struct marena_lease lease;
+	struct marena_offer offer;
 };
 
 struct command {
@@ -250,6 +251,37 @@ static void fill_weak_get(struct uapi *u, void *arg)
 	get->field = (unsigned long)u->object;
 }
 
+static void fill_offer(struct uapi *u, void *arg)
+{
+	struct marena_offer *offer = arg;
+
+	offer->object = (unsigned long)u->object;
+}
+
+static void undo_offer(struct uapi *u, void *arg)
+{
+	mt_assert_eq(mt_ioctl(u->fd[CLIENT], MARENA_WITHDRAW, arg), 0);
+}
+
+/* There is an offer to be taken until a call has succeeded. */
+static void fill_token(struct uapi *u, void *arg)
+{
+	struct marena_offer *offer = arg;
+
+	if (!u->offer.token) {
+		u->offer.size = sizeof(u->offer);
+		fill_offer(u, &u->offer);
+		mt_assert_eq(mt_ioctl(u->fd[CLIENT], MARENA_OFFER, &u->offer),
+			     0);
+	}
+	offer->token = u->offer.token;
+}
+
+static void undo_token(struct uapi *u, void *arg)
+{
+	u->offer.token = 0;
+}
+
 static void fill_nothing(struct uapi *u, void *arg)
 {
 }
@@ -446,6 +478,29 @@ FIXTURE_VARIANT_ADD(uapi, refs) {
 	.c = {
 		COMMAND(refs, REFS, marena_refs, CLIENT),
 		.results = true,
+	},
+};
+
+FIXTURE_VARIANT_ADD(uapi, offer) {
+	.c = {
+		COMMAND(offer, OFFER, marena_offer, CLIENT),
+		.results = true,
+		.undo = undo_offer,
+	},
+};
+
+FIXTURE_VARIANT_ADD(uapi, accept) {
+	.c = {
+		COMMAND(token, ACCEPT, marena_offer, CLIENT),
+		.results = true,
+		.undo = undo_token,
+	},
+};
+
+FIXTURE_VARIANT_ADD(uapi, withdraw) {
+	.c = {
+		COMMAND(token, WITHDRAW, marena_offer, CLIENT),
+		.undo = undo_token,
 	},
 };
 
@@ -879,8 +934,8 @@ static bool known(unsigned int nr, enum kind kind)
 		unsigned int first, last;
 	} range[] = {
 		[DEVICE] = { MARENA_CMD_FEATURES, MARENA_CMD_LIST },
-		[ARENA] = { MARENA_CMD_INFO, MARENA_CMD_SETTINGS },
-		[CLIENT] = { MARENA_CMD_SLOT_ACQUIRE, MARENA_CMD_WEAK_GET },
+		[ARENA] = { MARENA_CMD_INFO, MARENA_CMD_EVENTS },
+		[CLIENT] = { MARENA_CMD_SLOT_ACQUIRE, MARENA_CMD_WITHDRAW },
 	};
 
 	return nr >= range[kind].first && nr <= range[kind].last;

@@ -328,6 +328,8 @@ static struct fz_value fz_draw_client(struct fz_random *r,
 		return fz_constant(fz_one_in(r, 40) ? 2 :
 				   FZ_PICK(r, MARENA_SPILL_OUT,
 					   MARENA_SPILL_IN));
+	case FZ_TOKEN:
+		return fz_var('X', fz_index(r), fz_one_in(r, 10));
 	case FZ_SLOT:
 		return fz_below(r, 8) ? fz_var('T', fz_index(r), 0) :
 		       fz_constant(fz_below(r, 2050));

@@ -85,6 +85,7 @@ enum fz_domain {
 	FZ_LEASE_AT,
 	FZ_OBJECT,
 	FZ_SPILL_OP,
+	FZ_TOKEN,
 	FZ_SLOT,
 	FZ_PAGE_NUMBER,
 	FZ_BUFFER,

@@ -21,6 +21,7 @@ uint64_t P[FZ_VARS];
 uint64_t R[FZ_VARS];
 uint64_t S[FZ_VARS];
 uint64_t T[FZ_VARS];
+uint64_t X[FZ_VARS];
 uint64_t Y[FZ_VARS];
 uint64_t Z[FZ_VARS];
 
@@ -515,7 +516,7 @@ void fz_begin(void)
 
 static void fz_forget(void)
 {
-	uint64_t *all[] = { B, G, H, L, M, N, O, P, R, T, Y, Z };
+	uint64_t *all[] = { B, G, H, L, M, N, O, P, R, T, X, Y, Z };
 	size_t i;
 
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)

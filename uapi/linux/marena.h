@@ -87,6 +87,9 @@ enum {
 	MARENA_CMD_WAIT = 0x25,
 	MARENA_CMD_REFS = 0x26,
 	MARENA_CMD_WEAK_GET = 0x27,
+	MARENA_CMD_OFFER = 0x28,
+	MARENA_CMD_ACCEPT = 0x29,
+	MARENA_CMD_WITHDRAW = 0x2a,
 };
 
 /**
@@ -808,5 +811,36 @@ struct marena_weak_get {
 };
 
 #define MARENA_WEAK_GET _IO(MARENA_TYPE_BYTE, MARENA_CMD_WEAK_GET)
+
+/**
+ * struct marena_offer - MARENA_OFFER, MARENA_ACCEPT, MARENA_WITHDRAW: a
+ *			 reference that travels
+ * @size: sizeof(struct marena_offer)
+ * @flags: must be 0
+ * @object: address of an object's first byte: in for OFFER, out for ACCEPT; for
+ *          WITHDRAW not used
+ * @token: out for OFFER: a random number that stands for the offer; in for the
+ *         others
+ *
+ * OFFER takes one more reference to an object that the caller holds. It belongs
+ * to the kernel until it is accepted, once, by whichever client of the arena
+ * knows the token; or withdrawn, by the client that made it; or goes with that
+ * client. ACCEPT adds it to the caller's reference map; the caller is inside a
+ * section.
+ *
+ * Errors: EINVAL where no object starts at @object; ENOSPC where the client has
+ * 1024 offers, or (ACCEPT) as for MARENA_SPILL; ENOENT where there is no such
+ * offer, or not any more.
+ */
+struct marena_offer {
+	__u32 size;
+	__u32 flags;
+	__u64 object;
+	__u64 token;
+};
+
+#define MARENA_OFFER _IO(MARENA_TYPE_BYTE, MARENA_CMD_OFFER)
+#define MARENA_ACCEPT _IO(MARENA_TYPE_BYTE, MARENA_CMD_ACCEPT)
+#define MARENA_WITHDRAW _IO(MARENA_TYPE_BYTE, MARENA_CMD_WITHDRAW)
 
 #endif /* _UAPI_LINUX_MARENA_H */

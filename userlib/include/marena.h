@@ -453,6 +453,45 @@ unsigned long marena_refs(struct marena *a, const void *p);
 unsigned long marena_refs_all(struct marena *a, const void *p);
 
 /**
+ * marena_ref_transfer() - hand a reference over to another process
+ * @a: a handle
+ * @p: an object to which this handle holds a reference
+ * @token: where to put a number, to be sent to who is to have it
+ *
+ * The reference leaves the handle and travels with the kernel, until it is
+ * accepted, by any handle of the arena that has the token, or withdrawn. If this
+ * process dies or closes the handle before, it is gone, and so is the offer.
+ *
+ * Return: 0, or -EINVAL no object starts at @p or the handle holds no
+ * reference, -ENOSPC 1024 references of this handle travel already, -ESTALE,
+ * -ENOMEM.
+ */
+int marena_ref_transfer(struct marena *a, const void *p, uint64_t *token);
+
+/**
+ * marena_ref_accept() - take over a reference from another process
+ * @a: a handle
+ * @token: as marena_ref_transfer() gave it, here or elsewhere
+ *
+ * Return: the object, with the reference, that the caller drops with
+ * marena_put(); or NULL. errno: ENOENT it has been accepted or withdrawn, or
+ * who sent it has died; ESTALE, ENOSPC, ENOMEM.
+ */
+void *marena_ref_accept(struct marena *a, uint64_t token);
+
+/**
+ * marena_ref_withdraw() - drop a reference that travels
+ * @a: the handle that gave it to marena_ref_transfer()
+ * @token: as it was given by that
+ *
+ * To have it back instead, accept it.
+ *
+ * Return: 0, or -ENOENT it has been accepted already, or was never this
+ * handle's; -ESTALE.
+ */
+int marena_ref_withdraw(struct marena *a, uint64_t token);
+
+/**
  * marena_weak_set() - let a weak field refer to an object
  * @a: a handle
  * @field: a weak field of an object that is held, or was loaded in the current

@@ -133,6 +133,7 @@ struct marena_user;
  * @nr_roots: how many; read without the lock for the figures
  * @offer_lock: protects @offers, and who clears @offers_pending
  * @offers: references that travel, by token
+ * @counted_offers: how many of them are of objects of counted types
  * @offers_pending: the marker is still to visit the offers
  * @client_lock: protects @clients, @nr_clients, @gate and @weak
  * @clients: clients that have not ended
@@ -202,6 +203,7 @@ struct marena_arena {
 	/* Protects the offers. */
 	struct mutex offer_lock;
 	struct rb_root offers;
+	u64 counted_offers;
 	bool offers_pending;
 
 	/* Protects who the clients are, and the gate. */

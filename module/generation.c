@@ -113,6 +113,28 @@ void marena_span_forget_free(struct marena_arena *arena,
 	}
 }
 
+/*
+ * The object at @offset is freed before a cycle finds it dead. What comes to be
+ * there is new, and not to be swept for what the marks say of this one.
+ */
+void marena_slot_forget(struct marena_arena *arena, struct marena_span *span,
+			u64 offset)
+{
+	struct marena_region *region =
+		marena_region(arena, offset >> MARENA_REGION_SHIFT);
+	unsigned int granule = (offset & (MARENA_REGION_SIZE - 1)) /
+			       MARENA_GRANULE;
+	bool old;
+
+	lockdep_assert_held(&arena->lock);
+	set_bit(granule, region->mark);
+	old = test_and_clear_bit(granule, region->age[0]);
+	old &= test_and_clear_bit(granule, region->age[1]);
+	span->nr_old -= old;
+	arena->old_objects -= old;
+	arena->old_bytes -= old * span->slot_size;
+}
+
 /* How many objects of the span are old has changed. */
 static void marena_span_count_old(struct marena_arena *arena,
 				  struct marena_span *span,

@@ -23,6 +23,8 @@ void marena_generation_end(struct marena_arena *arena,
 void marena_remember(struct marena_region *region, const unsigned long *pages);
 void marena_span_set_young(struct marena_arena *arena,
 			   struct marena_span *span);
+void marena_slot_forget(struct marena_arena *arena, struct marena_span *span,
+			u64 offset);
 void marena_span_forget_free(struct marena_arena *arena,
 			     struct marena_span *span);
 void marena_span_forget_dead(struct marena_arena *arena,

@@ -14,6 +14,7 @@
 #include "client.h"
 #include "compat.h"
 #include "event.h"
+#include "free.h"
 #include "fs.h"
 #include "ioctl.h"
 #include "name.h"
@@ -52,6 +53,7 @@ union marena_args {
 	struct marena_wait wait;
 	struct marena_weak_get weak_get;
 	struct marena_offer offer;
+	struct marena_free free;
 };
 
 /**
@@ -410,6 +412,15 @@ static int marena_run_withdraw(struct marena_request *req)
 	return marena_withdraw(marena_client_of(req->file), &req->args.offer);
 }
 
+static int marena_run_free(struct marena_request *req)
+{
+	struct marena_client *client = marena_client_of(req->file);
+
+	if (client->rdonly)
+		return -EACCES;
+	return marena_free(client, &req->args.free);
+}
+
 static const struct marena_command marena_device_commands[] = {
 	MARENA_COMMAND(MARENA_FEATURES, marena_run_features,
 		       struct marena_features, max_object_size),
@@ -473,6 +484,8 @@ static const struct marena_command marena_client_commands[] = {
 		       struct marena_offer, token),
 	MARENA_COMMAND(MARENA_WITHDRAW, marena_run_withdraw,
 		       struct marena_offer, token),
+	MARENA_COMMAND(MARENA_FREE, marena_run_free,
+		       struct marena_free, freed),
 	{}
 };
 

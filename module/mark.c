@@ -113,7 +113,7 @@ static void marena_mark_inside(struct marena_marker *marker, u64 offset)
 	const struct marena_span *span;
 	u64 start = marena_slot_start(marker->arena, offset, &span);
 
-	if (start < marker->arena->size)
+	if (start < marker->arena->size && !marena_type_is_counted(span->type))
 		marena_mark_slot(marker, span, start);
 }
 

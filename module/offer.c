@@ -20,6 +20,7 @@
 #include "offer.h"
 #include "refs.h"
 #include "span.h"
+#include "type.h"
 
 /* Offers that a client may have. */
 #define MARENA_MAX_OFFERS 1024
@@ -31,6 +32,7 @@
  * @client: who has made it
  * @token: what stands for it
  * @offset: where its object is
+ * @counted: that is of a counted type
  */
 struct marena_offer_entry {
 	struct rb_node node;
@@ -38,6 +40,7 @@ struct marena_offer_entry {
 	struct marena_client *client;
 	u64 token;
 	u64 offset;
+	bool counted;
 };
 
 static struct marena_offer_entry *
@@ -76,6 +79,7 @@ static void marena_offer_add(struct marena_client *client,
 	rb_add(&entry->node, &arena->offers, marena_offer_less);
 	list_add_tail(&entry->link, &client->offers);
 	client->nr_offers++;
+	arena->counted_offers += entry->counted;
 }
 
 /* The offer was perhaps a root at the rendezvous: the marker is to know it. */
@@ -88,6 +92,7 @@ static void marena_offer_remove(struct marena_arena *arena,
 	rb_erase(&entry->node, &arena->offers);
 	list_del(&entry->link);
 	entry->client->nr_offers--;
+	arena->counted_offers -= entry->counted;
 	kfree(entry);
 }
 
@@ -95,15 +100,20 @@ static void marena_offer_remove(struct marena_arena *arena,
 int marena_offer(struct marena_client *client, struct marena_offer *arg)
 {
 	struct marena_arena *arena = client->arena;
+	const struct marena_type *type;
 	struct marena_offer_entry *entry;
 	int err = 0;
 
-	if (arg->flags || !marena_object_valid(arena, arg->object))
+	if (arg->flags)
+		return -EINVAL;
+	type = marena_object_type(arena, arg->object);
+	if (!type)
 		return -EINVAL;
 	entry = kzalloc(sizeof(*entry), GFP_KERNEL_ACCOUNT);
 	if (!entry)
 		return -ENOMEM;
 	entry->offset = arg->object - arena->base;
+	entry->counted = marena_type_is_counted(type);
 
 	mutex_lock(&arena->offer_lock);
 	/* One that ends after this has its offers dropped after this. */

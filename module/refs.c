@@ -522,6 +522,13 @@ static u64 marena_client_refs(struct marena_client *client, u64 object)
 	return refs;
 }
 
+/* Does the client hold any? Counts do not move between byte and kernel now. */
+bool marena_refs_any(struct marena_client *client, u64 offset)
+{
+	lockdep_assert_held(&client->spill_lock);
+	return marena_client_refs(client, client->arena->base + offset);
+}
+
 /* MARENA_REFS */
 int marena_refs_count(struct marena_client *client, struct marena_refs *arg)
 {

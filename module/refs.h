@@ -8,6 +8,7 @@ vm_fault_t marena_refs_fault(struct marena_client *client,
 			     unsigned long index, struct page **page);
 int marena_refs_count(struct marena_client *client, struct marena_refs *arg);
 int marena_refs_count_all(struct marena_arena *arena, struct marena_refs *arg);
+bool marena_refs_any(struct marena_client *client, u64 offset);
 int marena_refs_take(struct marena_client *client, u64 offset);
 int marena_spill(struct marena_client *client, const struct marena_spill *arg);
 void marena_refs_visit(struct marena_client *client,

@@ -11,6 +11,7 @@
 #include "name.h"
 #include "root.h"
 #include "span.h"
+#include "type.h"
 
 #define MARENA_MAX_ROOTS 65536
 
@@ -76,6 +77,7 @@ int marena_root_set(struct marena_arena *arena, const struct marena_root *arg)
 {
 	const char *name = (const char *)arg->name;
 	struct marena_root_entry *entry, *fresh;
+	const struct marena_type *type;
 	struct rb_node *parent, **link;
 	int err = marena_name_check(name);
 
@@ -83,7 +85,8 @@ int marena_root_set(struct marena_arena *arena, const struct marena_root *arg)
 		return err;
 	if (!arg->object)
 		return marena_root_remove(arena, name);
-	if (!marena_object_valid(arena, arg->object))
+	type = marena_object_type(arena, arg->object);
+	if (!type || marena_type_is_counted(type))
 		return -EINVAL;
 
 	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);

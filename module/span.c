@@ -750,6 +750,38 @@ int marena_lease(struct marena_client *client, struct marena_lease *arg)
 	return err;
 }
 
+/*
+ * Free the object at @offset, for the client, which finds that nothing keeps it.
+ * The slot may be used again at once where it is leased; so it is zeroed. A large
+ * object's lease ends, if it is the client's.
+ */
+void marena_span_free_object(struct marena_client *client, u64 offset,
+			     struct marena_settled *done)
+{
+	struct marena_arena *arena = client->arena;
+	struct marena_span *span = marena_span_at(arena, offset);
+	u64 bit = (offset - span->offset) / MARENA_GRANULE;
+	unsigned long *bits = marena_span_alloc_bits(arena, span);
+
+	lockdep_assert_held(&arena->lock);
+	if (span->type->flags & MARENA_TYPE_F_EVENTS)
+		marena_events_tell(arena, span, bit / BITS_PER_LONG,
+				   BIT(bit % BITS_PER_LONG));
+	marena_slot_forget(arena, span, offset);
+	if (marena_span_is_large(span)) {
+		if (span->client == client)
+			marena_span_unlease(arena, span);
+	} else if (span->client) {
+		marena_pages_zero(arena, offset, span->slot_size);
+	}
+	/* Whoever sees the slot free sees the zeroes. */
+	smp_mb__before_atomic();
+	clear_bit(bit, bits);
+	done->freed++;
+	if (!span->client && !arena->marking)
+		marena_span_settle(arena, span, done);
+}
+
 /* MARENA_UNLEASE */
 int marena_unlease(struct marena_client *client,
 		   const struct marena_lease *arg)
@@ -827,19 +859,21 @@ bool marena_object_starts(struct marena_arena *arena, u64 offset)
 	       marena_alloc_test(arena, offset);
 }
 
-/* The same for an address that user space gave. */
-bool marena_object_valid(struct marena_arena *arena, u64 address)
+/* The type of the object at an address that user space gave, or NULL. */
+const struct marena_type *marena_object_type(struct marena_arena *arena,
+					     u64 address)
 {
+	const struct marena_type *type = NULL;
 	u64 offset = address - arena->base;
-	bool valid;
 
 	if (offset >= arena->size)
-		return false;
+		return NULL;
 	offset = array_index_nospec(offset, arena->size);
 	mutex_lock(&arena->lock);
-	valid = marena_object_starts(arena, offset);
+	if (marena_object_starts(arena, offset))
+		type = marena_span_at(arena, offset)->type;
 	mutex_unlock(&arena->lock);
-	return valid;
+	return type;
 }
 
 /* The arena goes: nobody leases or marks any more. */

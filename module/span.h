@@ -122,8 +122,17 @@ static inline bool marena_span_is_swept(const struct marena_arena *arena,
 	       (!span->young && (s32)(span->swept - arena->major) >= 0);
 }
 
+void marena_span_free_object(struct marena_client *client, u64 offset,
+			     struct marena_settled *done);
 bool marena_object_starts(struct marena_arena *arena, u64 offset);
-bool marena_object_valid(struct marena_arena *arena, u64 address);
+const struct marena_type *marena_object_type(struct marena_arena *arena,
+					     u64 address);
+
+/* Does an object start at an address that user space gave? */
+static inline bool marena_object_valid(struct marena_arena *arena, u64 address)
+{
+	return marena_object_type(arena, address);
+}
 
 /* The index of the slot in which the byte at @offset of the span lies. */
 static inline u32 marena_slot_index(const struct marena_span *span, u64 offset)

@@ -156,7 +156,11 @@ static int marena_type_desc_check(struct marena_arena *arena,
 				  const struct marena_type_desc *desc)
 {
 	if (desc->flags & ~(MARENA_TYPE_F_CONSERVATIVE | MARENA_TYPE_F_EVENTS |
-			    MARENA_TYPE_F_PERMANENT))
+			    MARENA_TYPE_F_COUNTED | MARENA_TYPE_F_PERMANENT))
+		return -EINVAL;
+	if (desc->flags & MARENA_TYPE_F_COUNTED &&
+	    (desc->nrefs || desc->flags & (MARENA_TYPE_F_CONSERVATIVE |
+					   MARENA_TYPE_F_PERMANENT)))
 		return -EINVAL;
 	if (desc->nrefs > MARENA_MAX_TYPE_REFS)
 		return -EINVAL;

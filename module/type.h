@@ -42,6 +42,12 @@ static inline const u32 *marena_type_weak(const struct marena_type *type)
 	return type->refs + type->nr_refs;
 }
 
+/* True if counts alone keep the type's objects alive. */
+static inline bool marena_type_is_counted(const struct marena_type *type)
+{
+	return type->flags & MARENA_TYPE_F_COUNTED;
+}
+
 /* True if objects of the type need no scan. */
 static inline bool marena_type_is_opaque(const struct marena_type *type)
 {

@@ -31,6 +31,7 @@ struct stage {
 	struct mt_world world;
 	struct mt_thread *thread;
 	char *object;			/* held once */
+	char *far;			/* on another page of the map */
 	char name[MARENA_NAME_LEN];	/* of an arena that persists */
 	char new_name[MARENA_NAME_LEN];
 	int subject;			/* file of the arena to look at */
@@ -370,6 +371,17 @@ static int call_withdraw(struct stage *s)
 	return offer(s, MARENA_WITHDRAW);
 }
 
+static int call_free(struct stage *s)
+{
+	struct marena_free arg = {
+		.size = sizeof(arg),
+		.objects = (unsigned long)&s->object,
+		.nr = 1,
+	};
+
+	return mt_ioctl(s->world.client.fd, MARENA_FREE, &arg);
+}
+
 /* By another client, whose map has no page yet. */
 static int call_accept_first(struct stage *s)
 {
@@ -537,7 +549,9 @@ static void put(struct stage *s)
 static void attach_and_offer(struct stage *s)
 {
 	attach(s);
-	make_offer(s);
+	s->offer.size = sizeof(s->offer);
+	s->offer.object = (unsigned long)s->far;
+	mt_assert_eq(mt_ioctl(s->world.client.fd, MARENA_OFFER, &s->offer), 0);
 }
 
 /* ------------------------------------------------------------- the tests */
@@ -648,6 +662,8 @@ FIXTURE_VARIANT_ADD(call, accept_first)
 	     .undo = close_file);
 FIXTURE_VARIANT_ADD(call, withdraw)
 	CALL(withdraw, false, .before = make_offer);
+FIXTURE_VARIANT_ADD(call, free)
+	CALL(free, false);
 FIXTURE_VARIANT_ADD(call, map_arena)
 	CALL(map_arena, true, .undo = unmap_arena);
 FIXTURE_VARIANT_ADD(call, unmap_arena)
@@ -692,6 +708,7 @@ FIXTURE_SETUP(call)
 	mt_new(s->thread, MARENA_TYPE_CONSERVATIVE, 64);
 	s->object = mt_new(s->thread, MARENA_TYPE_CONSERVATIVE, 64);
 	*mt_refs_byte(&s->world.client, s->object) = MARENA_SPILL_UNIT + 1;
+	s->far = mt_new(s->thread, MARENA_TYPE_OPAQUE, LARGE);
 	set_old_root(s);
 	/* No lease is left that a cycle could end. */
 	ASSERT_EQ(0, mt_collect(s->world.arena.fd));

@@ -440,7 +440,7 @@ static bool known(unsigned int nr, enum kind kind)
 	} range[] = {
 		[DEVICE] = { MARENA_CMD_FEATURES, MARENA_CMD_LIST },
 		[ARENA] = { MARENA_CMD_INFO, MARENA_CMD_EVENTS },
-		[CLIENT] = { MARENA_CMD_SLOT_ACQUIRE, MARENA_CMD_WITHDRAW },
+		[CLIENT] = { MARENA_CMD_SLOT_ACQUIRE, MARENA_CMD_FREE },
 	};
 
 	return nr >= range[kind].first && nr <= range[kind].last;

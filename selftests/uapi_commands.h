@@ -280,6 +280,14 @@ static void undo_token(struct uapi *u, void *arg)
 	u->offer.token = 0;
 }
 
+static void fill_free(struct uapi *u, void *arg)
+{
+	struct marena_free *free = arg;
+
+	free->objects = (unsigned long)&u->object;
+	free->nr = 1;
+}
+
 static void fill_nothing(struct uapi *u, void *arg)
 {
 }
@@ -352,7 +360,7 @@ FIXTURE_VARIANT_ADD(uapi, type) {
 	.c = {
 		COMMAND(type, TYPE_REGISTER, marena_type_desc, ARENA),
 		.flags = MARENA_TYPE_F_CONSERVATIVE | MARENA_TYPE_F_EVENTS |
-			 MARENA_TYPE_F_PERMANENT,
+			 MARENA_TYPE_F_COUNTED | MARENA_TYPE_F_PERMANENT,
 		.writes = true,
 		.results = true,
 	},
@@ -499,6 +507,14 @@ FIXTURE_VARIANT_ADD(uapi, withdraw) {
 	.c = {
 		COMMAND(token, WITHDRAW, marena_offer, CLIENT),
 		.undo = undo_token,
+	},
+};
+
+FIXTURE_VARIANT_ADD(uapi, free) {
+	.c = {
+		COMMAND(free, FREE, marena_free, CLIENT),
+		.writes = true,
+		.results = true,
 	},
 };
 

@@ -37,6 +37,7 @@ void fz_exec_init(void)
 	fz_class['R'] = R;
 	fz_class['S'] = S;
 	fz_class['T'] = T;
+	fz_class['V'] = V;
 	fz_class['X'] = X;
 	fz_class['Y'] = Y;
 	fz_class['Z'] = Z;

@@ -253,10 +253,10 @@ static struct fz_value fz_draw_arena(struct fz_random *r, enum fz_domain domain)
 	case FZ_OPEN_FLAGS:
 		return fz_constant(fz_flags(r, MARENA_OPEN_RDONLY));
 	case FZ_TYPE_FLAGS:
-		return fz_constant(fz_flags(r, (fz_one_in(r, 2) ?
-					      MARENA_TYPE_F_EVENTS :
-					      MARENA_TYPE_F_CONSERVATIVE) |
-					      MARENA_TYPE_F_PERMANENT));
+		return fz_constant(fz_flags(r, FZ_PICK(r, MARENA_TYPE_F_EVENTS,
+						       MARENA_TYPE_F_COUNTED,
+						       MARENA_TYPE_F_PERMANENT,
+						       MARENA_TYPE_F_CONSERVATIVE)));
 	case FZ_ARENA_SIZE:
 		return fz_constant(FZ_PICK(r, 1, 0x200000, 0x200000, 0x400000,
 					   0x400000, 0x400001, 0x1000000,
@@ -328,6 +328,9 @@ static struct fz_value fz_draw_client(struct fz_random *r,
 		return fz_constant(fz_one_in(r, 40) ? 2 :
 				   FZ_PICK(r, MARENA_SPILL_OUT,
 					   MARENA_SPILL_IN));
+	case FZ_OBJECTS:
+		/* The variables O are such addresses. */
+		return fz_below(r, 4) ? fz_var('V', 0, 0) : fz_buffer(r);
 	case FZ_TOKEN:
 		return fz_var('X', fz_index(r), fz_one_in(r, 10));
 	case FZ_SLOT:

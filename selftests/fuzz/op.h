@@ -86,6 +86,7 @@ enum fz_domain {
 	FZ_OBJECT,
 	FZ_SPILL_OP,
 	FZ_TOKEN,
+	FZ_OBJECTS,		/* where addresses of some are */
 	FZ_SLOT,
 	FZ_PAGE_NUMBER,
 	FZ_BUFFER,

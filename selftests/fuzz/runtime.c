@@ -21,6 +21,7 @@ uint64_t P[FZ_VARS];
 uint64_t R[FZ_VARS];
 uint64_t S[FZ_VARS];
 uint64_t T[FZ_VARS];
+uint64_t V[FZ_VARS];
 uint64_t X[FZ_VARS];
 uint64_t Y[FZ_VARS];
 uint64_t Z[FZ_VARS];
@@ -476,6 +477,7 @@ static void fz_map_scratch(void)
 		exit(1);
 	for (i = 0; i < FZ_VARS; i++)
 		S[i] = FZ_SCRATCH + i * FZ_PAGE;
+	V[0] = (uintptr_t)O;
 	/*
 	 * S[1]: offsets of references for a type, S[3]: some of them weak, S[2]:
 	 * one that is not.

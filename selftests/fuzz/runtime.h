@@ -80,6 +80,7 @@ extern uint64_t P[FZ_VARS];	/* a child */
 extern uint64_t R[FZ_VARS];	/* where in it the reference map is */
 extern uint64_t S[FZ_VARS];	/* pages of scratch memory */
 extern uint64_t T[FZ_VARS];	/* index of a thread slot */
+extern uint64_t V[FZ_VARS];	/* address of O */
 extern uint64_t X[FZ_VARS];	/* the token of an offer */
 extern uint64_t Y[FZ_VARS];	/* bytes of the mapping of A */
 extern uint64_t Z[FZ_VARS];	/* bytes of the heap of A */

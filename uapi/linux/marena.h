@@ -90,6 +90,7 @@ enum {
 	MARENA_CMD_OFFER = 0x28,
 	MARENA_CMD_ACCEPT = 0x29,
 	MARENA_CMD_WITHDRAW = 0x2a,
+	MARENA_CMD_FREE = 0x2b,
 };
 
 /**
@@ -329,6 +330,14 @@ struct marena_slot {
 #define MARENA_TYPE_F_EVENTS		(1U << 1)
 
 /*
+ * flags: references that clients hold, and offers, keep the type's objects alive,
+ * and nothing else: words of the heap are not followed to them, and they cannot be
+ * roots. The type has no references, and is not a permanent one. They pass from client to client by offers
+ * alone. See MARENA_FREE.
+ */
+#define MARENA_TYPE_F_COUNTED		(1U << 2)
+
+/*
  * Added to the offset of a reference field: a weak one. It keeps nothing alive;
  * it holds the address of an object's first byte, or 0, and becomes 0 in the
  * cycle that finds the object dead.
@@ -375,7 +384,7 @@ struct marena_type_desc {
  * A caller of ROOT_SET holds a reference to the object; a caller of ROOT_GET
  * is inside a section until it has taken one. ROOT_SET needs the right to
  * write. Errors: ENOENT (ROOT_GET, or ROOT_SET with 0, of an unknown name);
- * EINVAL where no object starts at the address; ENOSPC.
+ * EINVAL where no object starts at the address, or one of a counted type; ENOSPC.
  */
 struct marena_root {
 	__u32 size;
@@ -842,5 +851,32 @@ struct marena_offer {
 #define MARENA_OFFER _IO(MARENA_TYPE_BYTE, MARENA_CMD_OFFER)
 #define MARENA_ACCEPT _IO(MARENA_TYPE_BYTE, MARENA_CMD_ACCEPT)
 #define MARENA_WITHDRAW _IO(MARENA_TYPE_BYTE, MARENA_CMD_WITHDRAW)
+
+/* Objects that one MARENA_FREE may name. */
+#define MARENA_FREE_MAX		64
+
+/**
+ * struct marena_free - MARENA_FREE: free objects without waiting for a cycle
+ * @size: sizeof(struct marena_free)
+ * @flags: must be 0
+ * @objects: user pointer to the addresses (__u64) of @nr objects
+ * @nr: 1 to MARENA_FREE_MAX
+ * @freed: out: how many were freed
+ *
+ * Frees those of the objects that are of a type with MARENA_TYPE_F_COUNTED and to
+ * which nobody holds a reference. The others are left as they are, and so are all
+ * of them while objects of such types are offered: the next cycle will see to them.
+ * Who allocates an object of such a type sets the byte in the reference map
+ * first, and then the bit in the alloc map. Needs the right to write.
+ */
+struct marena_free {
+	__u32 size;
+	__u32 flags;
+	__u64 objects;
+	__u32 nr;
+	__u32 freed;
+};
+
+#define MARENA_FREE _IO(MARENA_TYPE_BYTE, MARENA_CMD_FREE)
 
 #endif /* _UAPI_LINUX_MARENA_H */

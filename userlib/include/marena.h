@@ -203,6 +203,14 @@ size_t marena_size(struct marena *a);
 /* struct marena_type, flags: deaths of its objects are events. */
 #define MARENA_TYPE_F_EVENTS		(1U << 1)
 
+/*
+ * struct marena_type, flags: references that are held keep its objects alive, and
+ * nothing else. They have no reference fields, are not roots, are not referred to
+ * by fields of other objects, and go to another process by marena_ref_transfer()
+ * alone. marena_free() frees them without a cycle.
+ */
+#define MARENA_TYPE_F_COUNTED		(1U << 2)
+
 /* struct marena_type, refs: added to the offset of a weak field. */
 #define MARENA_REF_WEAK			(1U << 0)
 
@@ -226,7 +234,8 @@ struct marena_weak {
  * @refs: their offsets in bytes, ascending, each a multiple of 8, plus
  *        MARENA_REF_WEAK where the field is weak; only read during the call
  * @flags: MARENA_TYPE_F_CONSERVATIVE (then @nrefs is ignored),
- *         MARENA_TYPE_F_EVENTS, MARENA_TYPE_F_PERMANENT, or 0
+ *         MARENA_TYPE_F_EVENTS, MARENA_TYPE_F_COUNTED (then @nrefs is 0),
+ *         MARENA_TYPE_F_PERMANENT, or 0
  */
 struct marena_type {
 	const char *name;
@@ -432,6 +441,20 @@ int marena_get(struct marena *a, const void *p);
  * Return: 0, or -EINVAL the handle holds none, or as marena_get().
  */
 int marena_put(struct marena *a, const void *p);
+
+/**
+ * marena_free() - drop a reference, and free the object if it was the last
+ * @a: a handle
+ * @p: an object to which this handle holds a reference; NULL: free now what this
+ *     thread has dropped
+ *
+ * Objects of a type with MARENA_TYPE_F_COUNTED that nobody holds any more are freed
+ * without waiting for a cycle: 64 together, as each thread drops them. Where that
+ * cannot be, and for objects of other types, it is marena_put(): a cycle will do.
+ *
+ * Return: as marena_put().
+ */
+int marena_free(struct marena *a, const void *p);
 
 /**
  * marena_refs() - references to an object, of this handle

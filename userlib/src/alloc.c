@@ -19,9 +19,10 @@ static inline bool slot_take(struct marena *a, size_t granule)
 
 	if (bits & bit)
 		return false;
-	/* No other thread writes the byte: a span is many whole bytes. */
-	__atomic_store_n(byte, bits | bit, __ATOMIC_RELAXED);
+	/* Whoever sees the object sees that it is held (MARENA_FREE). */
 	__atomic_store_n(&a->refs[granule], 1, __ATOMIC_RELAXED);
+	/* No other thread writes the byte: a span is many whole bytes. */
+	__atomic_store_n(byte, bits | bit, __ATOMIC_RELEASE);
 	return true;
 }
 

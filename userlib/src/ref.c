@@ -19,26 +19,6 @@ int marena_ref_spill(struct marena *a, size_t granule, uint32_t op)
 	return marena_ioctl(marena_keep(a)->client_fd, MARENA_SPILL, &spill);
 }
 
-/* One less, in a section. */
-static inline int ref_drop(struct marena *a, size_t granule)
-{
-	uint8_t *byte = &a->refs[granule];
-	uint8_t n = __atomic_load_n(byte, __ATOMIC_RELAXED);
-	int err;
-
-	for (;;) {
-		if (likely(n)) {
-			if (likely(marena_ref_change(byte, &n, n - 1)))
-				return 0;
-			continue;
-		}
-		err = marena_ref_spill(a, granule, MARENA_SPILL_IN);
-		if (err)
-			return err == -ENOENT ? -EINVAL : err;
-		n = __atomic_load_n(byte, __ATOMIC_RELAXED);
-	}
-}
-
 int marena_get(struct marena *a, const void *p)
 {
 	struct marena_thread *t = marena_thread(a);
@@ -70,7 +50,7 @@ int marena_put(struct marena *a, const void *p)
 	err = section_enter(a, t);
 	if (unlikely(err))
 		return err;
-	err = ref_drop(a, granule);
+	err = marena_ref_drop(a, granule);
 	section_leave(t);
 	return err;
 }

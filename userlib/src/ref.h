@@ -40,4 +40,24 @@ static inline int marena_ref_take(struct marena *a, size_t granule)
 	}
 }
 
+/* One less, in a section. */
+static inline int marena_ref_drop(struct marena *a, size_t granule)
+{
+	uint8_t *byte = &a->refs[granule];
+	uint8_t n = __atomic_load_n(byte, __ATOMIC_RELAXED);
+	int err;
+
+	for (;;) {
+		if (likely(n)) {
+			if (likely(marena_ref_change(byte, &n, n - 1)))
+				return 0;
+			continue;
+		}
+		err = marena_ref_spill(a, granule, MARENA_SPILL_IN);
+		if (err)
+			return err == -ENOENT ? -EINVAL : err;
+		n = __atomic_load_n(byte, __ATOMIC_RELAXED);
+	}
+}
+
 #endif /* _LIBMARENA_REF_H */

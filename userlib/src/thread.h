@@ -23,6 +23,8 @@
  * @leases: where the thread may allocate
  * @arena_id: number of the arena
  * @slot_index: number of the slot
+ * @nr_doomed: entries of @doomed
+ * @doomed: objects whose last reference was dropped, to be freed together
  *
  * Only the thread itself reads or writes it.
  */
@@ -34,6 +36,8 @@ struct marena_thread {
 	struct lease_table leases;
 	uint64_t arena_id;
 	uint32_t slot_index;
+	uint32_t nr_doomed;
+	uint64_t doomed[MARENA_FREE_MAX];
 };
 
 /**

@@ -155,9 +155,7 @@ struct marena_arena *marena_arena_new(const struct marena_create *args)
 	err = marena_space_reserve(arena);
 	if (err)
 		goto err_uncharge;
-	err = marena_fs_pin();
-	if (err)
-		goto err_space;
+	marena_fs_pin_again();
 
 	err = -ENOMEM;
 	arena->inode = marena_inode_new(MARENA_INODE_ARENA,
@@ -194,7 +192,6 @@ err_iput:
 	iput(arena->inode);
 err_unpin:
 	marena_fs_unpin();
-err_space:
 	marena_space_release(arena);
 err_uncharge:
 	marena_arena_uncharge_user(arena);

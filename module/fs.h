@@ -15,6 +15,7 @@ int marena_fs_init(void);
 void marena_fs_exit(void);
 
 int marena_fs_pin(void);
+void marena_fs_pin_again(void);
 void marena_fs_unpin(void);
 
 struct inode *marena_inode_new(enum marena_inode_kind kind, umode_t mode);

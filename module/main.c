@@ -30,15 +30,15 @@ static int __init marena_init(void)
 {
 	int err;
 
-	err = marena_span_init();
-	if (err)
-		return err;
 	err = marena_fs_init();
 	if (err)
-		goto err_span;
-	err = marena_pressure_init();
+		return err;
+	err = marena_span_init();
 	if (err)
 		goto err_fs;
+	err = marena_pressure_init();
+	if (err)
+		goto err_span;
 	err = misc_register(&marena_device);
 	if (err)
 		goto err_pressure;
@@ -46,10 +46,10 @@ static int __init marena_init(void)
 
 err_pressure:
 	marena_pressure_exit();
-err_fs:
-	marena_fs_exit();
 err_span:
 	marena_span_exit();
+err_fs:
+	marena_fs_exit();
 	return err;
 }
 
@@ -59,8 +59,8 @@ static void __exit marena_exit(void)
 	misc_deregister(&marena_device);
 	marena_names_exit();
 	marena_pressure_exit();
-	marena_fs_exit();
 	marena_span_exit();
+	marena_fs_exit();
 }
 
 module_init(marena_init);

@@ -186,7 +186,7 @@ static void marena_name_release(struct inode *inode)
 	marena_fs_unpin();
 }
 
-/* Give an arena a name in the caller's namespace. */
+/* Give an arena a name in the caller's namespace. The caller holds a pin. */
 int marena_name_add(struct marena_arena *arena, const char *name, bool persist)
 {
 	struct marena_names *set;
@@ -200,11 +200,8 @@ int marena_name_add(struct marena_arena *arena, const char *name, bool persist)
 	entry->persist = persist;
 	strscpy(entry->name, name, sizeof(entry->name));
 
-	if (persist) {
-		err = marena_fs_pin();
-		if (err)
-			goto err_free;
-	}
+	if (persist)
+		marena_fs_pin_again();
 
 	mutex_lock(&marena_names_lock);
 	set = marena_names_make();
@@ -224,7 +221,6 @@ err_unlock:
 	mutex_unlock(&marena_names_lock);
 	if (persist)
 		marena_fs_unpin();
-err_free:
 	kfree(entry);
 	return err;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Processes, signals, files, the module and numbers, for the tests.
+ * Processes, signals, files and numbers, for the tests.
  */
 #include <fcntl.h>
 #include <dirent.h>
@@ -273,29 +273,6 @@ int mt_read_file(const char *path, char *buf, size_t size)
 	buf[len] = '\0';
 	close(fd);
 	return n < 0 ? -errno : (int)len;
-}
-
-/* False where it is in use. */
-bool mt_module_try_unload(void)
-{
-	int ret = syscall(SYS_delete_module, "marena", O_NONBLOCK) ? -errno : 0;
-
-	if (ret == -EWOULDBLOCK || ret == -EBUSY)
-		return false;
-	mt_assert_eq(ret, 0);
-	mt_assert(access(MT_MODULE, F_OK));
-	mt_assert(access(MT_DEVICE, F_OK));
-	return true;
-}
-
-/*
- * Nobody uses it any more. But a name in an IPC namespace that has ended goes a
- * little later than the namespace itself; until then the module stays.
- */
-void mt_module_unload(void)
-{
-	while (!mt_module_try_unload())
-		usleep(100000);
 }
 
 unsigned long mt_env(const char *name, unsigned long fallback)

@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <linux/marena.h>
@@ -197,9 +198,18 @@ int mt_write_signal(void *addr);
 unsigned int mt_open_fds(void);
 int mt_write_file(const char *path, const char *text);
 int mt_read_file(const char *path, char *buf, size_t size);
+unsigned long mt_env(const char *name, unsigned long fallback);
+
+/* How the module was loaded, to be loaded so again. */
+struct mt_module {
+	char command[512];
+	struct stat device;
+};
+
+void mt_module_note(struct mt_module *m);
+int mt_module_restore(const struct mt_module *m);
 bool mt_module_try_unload(void);
 void mt_module_unload(void);
-unsigned long mt_env(const char *name, unsigned long fallback);
 
 /*
  * Failing allocations, one after the other: mt_inject_next(), what is to meet

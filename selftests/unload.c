@@ -5,32 +5,17 @@
  */
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "kselftest_harness.h"
 #include "marena_test.h"
 
 FIXTURE(unload)
 {
-	char command[512];	/* loads the module again */
-	struct stat device;	/* whose it is */
+	struct mt_module module;
 };
-
-static void add_parameter(char *command, size_t size, const char *name)
-{
-	size_t len = strlen(command);
-	char path[128], value[64];
-
-	snprintf(path, sizeof(path), MT_MODULE "/parameters/%s", name);
-	mt_assert(mt_read_file(path, value, sizeof(value)) > 0);
-	value[strcspn(value, "\n")] = '\0';
-	snprintf(command + len, size - len, " %s=%s", name, value);
-}
 
 FIXTURE_SETUP(unload)
 {
@@ -39,22 +24,13 @@ FIXTURE_SETUP(unload)
 	/* On a machine that is in use, somebody may have arenas. */
 	if (!mt_ioctl(mt_dev(), MARENA_LIST, &list))
 		SKIP(return, "there is an arena '%s'", list.name);
-	ASSERT_EQ(0, stat(MT_DEVICE, &self->device));
-	snprintf(self->command, sizeof(self->command), "modprobe marena");
-	add_parameter(self->command, sizeof(self->command), "user_max_pages");
-	add_parameter(self->command, sizeof(self->command), "user_max_arenas");
-	add_parameter(self->command, sizeof(self->command), "user_max_space");
+	mt_module_note(&self->module);
 }
 
 FIXTURE_TEARDOWN_PARENT(unload)
 {
-	if (!self->command[0] || !access(MT_MODULE, F_OK))
-		return;
-	EXPECT_EQ(0, system(self->command));
-	/* Where there is no udev to do it. */
-	EXPECT_EQ(0, chown(MT_DEVICE, self->device.st_uid,
-			   self->device.st_gid));
-	EXPECT_EQ(0, chmod(MT_DEVICE, self->device.st_mode & 07777));
+	if (self->module.command[0])
+		EXPECT_EQ(0, mt_module_restore(&self->module));
 }
 
 TEST_F(unload, device_open)
@@ -183,7 +159,7 @@ TEST_F(unload, and_load_again)
 	mt_dev_close();
 	for (i = 0; i < 5; i++) {
 		mt_module_unload();
-		ASSERT_EQ(0, system(self->command));
+		ASSERT_EQ(0, mt_module_restore(&self->module));
 		mt_world_init(&w, 16 * MIB);
 		mt_new(&w.thread, MARENA_TYPE_OPAQUE, 64);
 		ASSERT_EQ(0, mt_collect(w.arena.fd));

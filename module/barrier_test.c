@@ -3,6 +3,8 @@
  * Tests of barrier.c, and of who else takes part in the snapshot: what changes
  * between the rendezvous and marking, which here comes after all of it.
  */
+#include <linux/workqueue.h>
+
 #include "rendezvous.h"
 #include "root.h"
 #include "sweep.h"
@@ -244,6 +246,78 @@ static void marena_test_born_marking(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, marena_alloc_test(s.arena, s.to));
 }
 
+/* A fault whose page went meanwhile, and another came, is tried again. */
+static void marena_test_page_went(struct kunit *test)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+	struct marena_test_snapshot s;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	marena_test_prepare(test, &s);
+	marena_test_touch(test, s.arena, s.from);
+	marena_test_refs(test, s.client, 0);
+	KUNIT_EXPECT_EQ(test, marena_heap_mkwrite(s.arena,
+						  s.from >> MARENA_PAGE_SHIFT,
+						  page), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_FALSE(test, PageLocked(page));
+	KUNIT_EXPECT_EQ(test, marena_refs_mkwrite(s.client, 0, page),
+			VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_FALSE(test, PageLocked(page));
+	KUNIT_EXPECT_TRUE(test, llist_empty(&s.arena->barrier.written));
+	__free_page(page);
+}
+
+/* A write fault, in a task of its own. */
+struct marena_test_fault {
+	struct work_struct work;
+	struct marena_test_snapshot *s;
+	struct page *refs;
+	vm_fault_t heap_ret;
+	vm_fault_t refs_ret;
+};
+
+static void marena_test_fault_run(struct work_struct *work)
+{
+	struct marena_test_fault *fault =
+		container_of(work, struct marena_test_fault, work);
+	struct marena_test_snapshot *s = fault->s;
+
+	fault->refs_ret = marena_refs_mkwrite(s->client, 0, fault->refs);
+	fault->heap_ret = marena_heap_mkwrite(s->arena,
+					      s->from >> MARENA_PAGE_SHIFT,
+					      marena_test_page(s));
+}
+
+/* No page becomes writable while the snapshot is taken. */
+static void marena_test_waits(struct kunit *test)
+{
+	struct marena_test_snapshot s;
+	struct marena_test_fault fault = { .s = &s };
+	struct marena_barrier *barrier;
+
+	marena_test_prepare(test, &s);
+	barrier = &s.arena->barrier;
+	marena_test_touch(test, s.arena, s.from);
+	fault.refs = virt_to_page(marena_test_refs(test, s.client, 0));
+	INIT_WORK_ONSTACK(&fault.work, marena_test_fault_run);
+	WRITE_ONCE(barrier->protecting, true);
+	schedule_work(&fault.work);
+	/* It looks again and again, so no order is needed. */
+	while (!waitqueue_active(&barrier->wait) && work_busy(&fault.work))
+		cond_resched();
+	KUNIT_EXPECT_FALSE(test, PageLocked(fault.refs));
+	KUNIT_EXPECT_EQ(test, fault.refs_ret, 0);
+
+	/* The first has waited, the second finds it open. */
+	smp_store_release(&barrier->protecting, false);
+	wake_up_all(&barrier->wait);
+	flush_work(&fault.work);
+	destroy_work_on_stack(&fault.work);
+	KUNIT_EXPECT_EQ(test, fault.refs_ret, VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_EQ(test, fault.heap_ret, VM_FAULT_LOCKED);
+	unlock_page(marena_test_page(&s));
+}
+
 static struct kunit_case marena_barrier_cases[] = {
 	KUNIT_CASE(marena_test_copied),
 	KUNIT_CASE(marena_test_shaded),
@@ -251,6 +325,8 @@ static struct kunit_case marena_barrier_cases[] = {
 	KUNIT_CASE(marena_test_root_moves),
 	KUNIT_CASE(marena_test_count_goes),
 	KUNIT_CASE(marena_test_born_marking),
+	KUNIT_CASE(marena_test_page_went),
+	KUNIT_CASE(marena_test_waits),
 	{}
 };
 

@@ -54,8 +54,9 @@ static void marena_plant_use_after_free(struct marena_arena *arena)
 
 	kfree(class);
 	OPTIMIZER_HIDE_VAR(class);
+	/* Not at its beginning, where KASAN keeps what it needs to go on. */
 	if (class)
-		WRITE_ONCE(*(char *)class, 1);
+		WRITE_ONCE(((char *)(class + 1))[-1], 1);
 }
 
 static void marena_plant_double_free(struct marena_arena *arena)
@@ -125,8 +126,10 @@ static void marena_plant_array_bounds(struct marena_arena *arena)
 	kfree(client);
 }
 
-/* Without the lock that everybody else takes, for a second. */
-/* Cycles, one after the other, write it as well, under the arena's lock. */
+/*
+ * Without the lock that everybody else takes. Cycles, one after the other, write
+ * it as well.
+ */
 static void marena_plant_data_race(struct marena_arena *arena)
 {
 	unsigned long until = jiffies + 5 * HZ;

@@ -19,6 +19,7 @@
 #include "name.h"
 #include "pace.h"
 #include "pressure.h"
+#include "plant.h"
 #include "region.h"
 #include "root.h"
 #include "space.h"
@@ -186,7 +187,8 @@ struct marena_arena *marena_arena_new(const struct marena_create *args)
 	return ERR_PTR(err);
 
 err_types:
-	marena_types_destroy(arena);
+	if (!marena_planted("lost-types"))
+		marena_types_destroy(arena);
 	marena_regions_destroy(arena);
 err_iput:
 	iput(arena->inode);
@@ -194,7 +196,8 @@ err_unpin:
 	marena_fs_unpin();
 	marena_space_release(arena);
 err_uncharge:
-	marena_arena_uncharge_user(arena);
+	if (!marena_planted("lost-charge"))
+		marena_arena_uncharge_user(arena);
 err_free:
 	kfree(arena);
 	return ERR_PTR(err);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The bugs that can be planted. The parameter "plant" names the one wanted. It
- * is committed once, by the first MARENA_STATS, on the arena that it is about:
- * on its locks and fields, or on an object of a kind that it has.
+ * The bugs that can be planted. The parameter "plant" names the one wanted. A
+ * thing forgotten is forgotten where it ought to be done, each time: see who asks
+ * marena_planted(). All others are here, and committed once, by the first
+ * MARENA_STATS, on the arena that it is about: on its locks and fields, or on an
+ * object of a kind that it has.
  */
 #include <linux/gfp.h>
 #include <linux/jiffies.h>
@@ -32,6 +34,12 @@ struct marena_bug {
 static char plant[32];
 module_param_string(plant, plant, sizeof(plant), 0400);
 MODULE_PARM_DESC(plant, "which bug to commit");
+
+/* Is it this one? */
+bool marena_planted(const char *bug)
+{
+	return !strcmp(plant, bug);
+}
 
 /* What the compiler cannot see through. */
 static unsigned int marena_opaque(unsigned int value)
@@ -196,7 +204,7 @@ void marena_plant(struct marena_arena *arena)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(marena_bugs); i++) {
-		if (strcmp(plant, marena_bugs[i].name))
+		if (!marena_planted(marena_bugs[i].name))
 			continue;
 		plant[0] = '\0';
 		marena_bugs[i].commit(arena);

@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 
 #include "client.h"
+#include "plant.h"
 #include "slot.h"
 
 static struct marena_slot_page *marena_slot_page_alloc(void)
@@ -106,6 +107,12 @@ int marena_slot_acquire(struct marena_client *client,
 	return -ENOSPC;
 }
 
+/* Slots have numbers below this. */
+static unsigned int marena_slots_end(void)
+{
+	return marena_planted("slot-index") ? UINT_MAX : MARENA_NR_SLOTS;
+}
+
 /* MARENA_SLOT_RELEASE */
 int marena_slot_release(struct marena_client *client,
 			const struct marena_slot_op *arg)
@@ -114,9 +121,9 @@ int marena_slot_release(struct marena_client *client,
 	unsigned int slot = arg->slot;
 	int err = -EINVAL;
 
-	if (arg->flags || arg->reserved || slot >= MARENA_NR_SLOTS)
+	if (arg->flags || arg->reserved || slot >= marena_slots_end())
 		return -EINVAL;
-	slot = array_index_nospec(slot, MARENA_NR_SLOTS);
+	slot = array_index_nospec(slot, marena_slots_end());
 
 	spin_lock(&client->slot_lock);
 	page = client->slots[slot / MARENA_SLOTS_PER_PAGE];

@@ -136,7 +136,7 @@ static void look_for_leaks(void)
 	mt_assert_eq(mt_write_file(KMEMLEAK, "clear"), 0);
 }
 
-TEST_F_TIMEOUT(load, leaves_nothing_or_all, 280)
+TEST_F_TIMEOUT(load, leaves_nothing_or_all, 900)
 {
 	unsigned int errors = 0, failures = 0;
 	bool failed;

@@ -183,6 +183,14 @@ static void marena_plant_mapped_page(struct marena_arena *arena)
 	put_page(page);
 }
 
+/* No more than one each time that the module is loaded. */
+static void marena_plant_lost_page(struct marena_arena *arena)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	OPTIMIZER_HIDE_VAR(page);
+}
+
 static const struct marena_bug marena_bugs[] = {
 	{ "slab-bounds", marena_plant_slab_bounds },
 	{ "use-after-free", marena_plant_use_after_free },
@@ -197,6 +205,7 @@ static const struct marena_bug marena_bugs[] = {
 	{ "hung-task", marena_plant_hung_task },
 	{ "refcount", marena_plant_refcount },
 	{ "mapped-page", marena_plant_mapped_page },
+	{ "lost-page", marena_plant_lost_page },
 };
 
 void marena_plant(struct marena_arena *arena)

@@ -100,13 +100,18 @@ void marena_span_forget_free(struct marena_arena *arena,
 {
 	struct marena_span_bits bits = marena_span_bits(arena, span);
 	unsigned int word;
+	bool marks;
 
 	lockdep_assert_held(&arena->lock);
+	/*
+	 * While marking, all of the span is made live afterwards; while a major
+	 * cycle clears the marks, without the lock, none may be put back.
+	 */
+	marks = !arena->marking && (arena->marks_hold || READ_ONCE(arena->minor));
 	for (word = 0; word < bits.words; word++) {
 		unsigned long used = READ_ONCE(bits.alloc[word]);
 
-		/* While marking, all of the span is made live afterwards. */
-		if (!arena->marking)
+		if (marks)
 			bits.mark[word] &= used;
 		bits.low[word] &= used;
 		bits.high[word] &= used;

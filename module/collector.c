@@ -263,14 +263,15 @@ static u64 marena_collector_ask(struct marena_arena *arena,
 }
 
 /* Ask for a cycle, unless one runs that may be just what is wanted. */
-void marena_collector_request(struct marena_arena *arena, bool major)
+void marena_collector_request(struct marena_arena *arena,
+			      enum marena_reason reason, bool major)
 {
 	struct marena_collector *col = &arena->col;
 
 	spin_lock(&col->lock);
 	if (col->asked > col->begun || col->ended == col->begun ||
 	    (major && col->major < col->begun))
-		marena_collector_ask_locked(col, MARENA_REASON_REQUEST, major);
+		marena_collector_ask_locked(col, reason, major);
 	spin_unlock(&col->lock);
 	marena_collector_poke(arena);
 }

@@ -117,7 +117,8 @@ void marena_collector_stop(struct marena_arena *arena);
 void marena_collector_poke(struct marena_arena *arena);
 void marena_collector_kick(struct marena_arena *arena,
 			   enum marena_reason reason);
-void marena_collector_request(struct marena_arena *arena, bool major);
+void marena_collector_request(struct marena_arena *arena,
+			      enum marena_reason reason, bool major);
 int marena_collector_run(struct marena_arena *arena, enum marena_reason reason,
 			 bool major, u64 *cycle);
 

@@ -293,7 +293,7 @@ static int marena_run_collect(struct marena_request *req)
 	if (!(args->flags & MARENA_COLLECT_NOWAIT))
 		return marena_collector_run(arena, MARENA_REASON_REQUEST, major,
 					    &args->cycle);
-	marena_collector_request(arena, major);
+	marena_collector_request(arena, MARENA_REASON_REQUEST, major);
 	args->cycle = 0;
 	return 0;
 }

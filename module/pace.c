@@ -269,12 +269,13 @@ enum marena_reason marena_pace_due(struct marena_arena *arena,
 	return MARENA_REASON_NONE;
 }
 
-/* A cycle begins for that reason: is it to be a minor one? */
+/* A cycle that nobody asked for begins: is it to be a minor one? */
 bool marena_pace_is_minor(const struct marena_arena *arena,
 			  enum marena_reason reason)
 {
-	return reason == MARENA_REASON_GROWTH &&
-	       READ_ONCE(arena->charged) < READ_ONCE(arena->pace.major);
+	if (reason != MARENA_REASON_GROWTH && reason != MARENA_REASON_LIMIT)
+		return false;
+	return READ_ONCE(arena->charged) < READ_ONCE(arena->pace.major);
 }
 
 /* A lease was taken: is it time for a cycle? */
@@ -283,10 +284,10 @@ void marena_pace_leased(struct marena_arena *arena)
 	const struct marena_pace *pace = &arena->pace;
 
 	lockdep_assert_held(&arena->lock);
-	if (arena->charged >= pace->major && pace->by_limit)
-		marena_collector_kick(arena, MARENA_REASON_LIMIT);
-	else if (arena->charged >= pace->trigger)
-		marena_collector_kick(arena, MARENA_REASON_GROWTH);
+	if (arena->charged >= pace->trigger)
+		marena_collector_kick(arena, pace->by_limit ?
+					     MARENA_REASON_LIMIT :
+					     MARENA_REASON_GROWTH);
 }
 
 /* Pages charged since the last cycle, of which some may be garbage. */

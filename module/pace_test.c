@@ -137,7 +137,7 @@ static void marena_test_next_trigger(struct kunit *test)
 				    cases[i].trigger, "case %u", i);
 }
 
-/* Cycles by growth are minor on the way, and the others major. */
+/* Cycles by growth and limit are minor on the way, and the others major. */
 static void marena_test_minor(struct kunit *test)
 {
 	struct marena_arena *arena = marena_test_pace(test);
@@ -145,8 +145,8 @@ static void marena_test_minor(struct kunit *test)
 	arena->charged = arena->pace.major - 1;
 	KUNIT_EXPECT_TRUE(test, marena_pace_is_minor(arena,
 						     MARENA_REASON_GROWTH));
-	KUNIT_EXPECT_FALSE(test, marena_pace_is_minor(arena,
-						      MARENA_REASON_LIMIT));
+	KUNIT_EXPECT_TRUE(test, marena_pace_is_minor(arena,
+						     MARENA_REASON_LIMIT));
 	KUNIT_EXPECT_FALSE(test, marena_pace_is_minor(arena,
 						      MARENA_REASON_PERIODIC));
 	KUNIT_EXPECT_FALSE(test, marena_pace_is_minor(arena,
@@ -154,6 +154,8 @@ static void marena_test_minor(struct kunit *test)
 	arena->charged++;
 	KUNIT_EXPECT_FALSE(test, marena_pace_is_minor(arena,
 						      MARENA_REASON_GROWTH));
+	KUNIT_EXPECT_FALSE(test, marena_pace_is_minor(arena,
+						      MARENA_REASON_LIMIT));
 }
 
 /* What is live, and what marking all costs, is known after major cycles only. */

@@ -144,7 +144,7 @@ static void marena_plant_data_race(struct marena_arena *arena)
 	unsigned int i;
 
 	while (time_before(jiffies, until)) {
-		marena_collector_request(arena, true);
+		marena_collector_request(arena, MARENA_REASON_REQUEST, true);
 		for (i = 0; i < 1000; i++) {
 			arena->pace.live++;
 			barrier();

@@ -718,7 +718,7 @@ static int marena_lease_or_collect(struct marena_client *client,
 	if (err != -ENOSPC && err != -EDQUOT && err != -ENOMEM)
 		return err;
 	if (arg->flags & MARENA_LEASE_NOWAIT) {
-		marena_collector_kick(arena, MARENA_REASON_LIMIT);
+		marena_collector_request(arena, MARENA_REASON_LIMIT, true);
 		return err;
 	}
 	if (marena_collector_run(arena, MARENA_REASON_LIMIT, true,

@@ -291,13 +291,14 @@ TEST_F(generations, slots_of_old_objects)
 TEST_F(generations, after_a_cycle_that_was_given_up)
 {
 	struct node *head = make_old(self->t, self->fd, self->type, 100);
+	struct marena_collect once = { .size = sizeof(once) };
 	struct mt_thread other;
 	unsigned int n = 0;
 	int ret;
 
 	mt_thread_init(&other, &self->w.client);
 	mt_enter(&other);
-	ret = mt_collect(self->fd);
+	ret = mt_ioctl(self->fd, MARENA_COLLECT, &once);
 	ASSERT_TRUE(ret == 0 || ret == -EBUSY);
 	mt_leave(&other);
 	mt_thread_exit(&other);

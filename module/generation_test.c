@@ -90,6 +90,7 @@ static void marena_test_free_slots(struct kunit *test)
 	mutex_lock(&arena->lock);
 	marena_leases_drop(client);
 	mutex_unlock(&arena->lock);
+	arena->marks_hold = true;
 	bits.mark[0] = 3;
 	bits.low[0] = 3;
 	bits.high[0] = 3;

@@ -332,8 +332,8 @@ struct marena_slot {
 /*
  * flags: references that clients hold, and offers, keep the type's objects alive,
  * and nothing else: words of the heap are not followed to them, and they cannot be
- * roots. The type has no references, and is not a permanent one. They pass from client to client by offers
- * alone. See MARENA_FREE.
+ * roots. The type has no references, and is not a permanent one. They pass from
+ * client to client by offers alone. See MARENA_FREE.
  */
 #define MARENA_TYPE_F_COUNTED		(1U << 2)
 

@@ -120,7 +120,8 @@ void marena_span_forget_free(struct marena_arena *arena,
 
 /*
  * The object at @offset is freed before a cycle finds it dead. What comes to be
- * there is new, and not to be swept for what the marks say of this one.
+ * there is new, and not to be swept for what the marks say of this one. While they
+ * are cleared nothing is swept by them, and none may be put back.
  */
 void marena_slot_forget(struct marena_arena *arena, struct marena_span *span,
 			u64 offset)
@@ -132,7 +133,8 @@ void marena_slot_forget(struct marena_arena *arena, struct marena_span *span,
 	bool old;
 
 	lockdep_assert_held(&arena->lock);
-	set_bit(granule, region->mark);
+	if (arena->marking || arena->marks_hold)
+		set_bit(granule, region->mark);
 	old = test_and_clear_bit(granule, region->age[0]);
 	old &= test_and_clear_bit(granule, region->age[1]);
 	span->nr_old -= old;

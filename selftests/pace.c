@@ -179,7 +179,7 @@ TEST_F(pace, minor_on_the_way)
 	struct marena_ioc_stats stats;
 
 	set_memory_limit(self->fd, 10 * PAGES);
-	churn(self->t, PAGES);
+	churn(self->t, 3 * PAGES);
 	stats = next_cycle(self->fd, 0);
 	EXPECT_EQ(MARENA_REASON_LIMIT, stats.last_reason);
 	EXPECT_EQ(stats.cycles, stats.cycles_minor);

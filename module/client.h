@@ -6,6 +6,7 @@
 
 #include "arena.h"
 
+struct marena_stop;
 struct mm_struct;
 struct pid;
 
@@ -26,10 +27,12 @@ struct pid;
  * struct marena_slot_page - a page of thread slots
  * @slots: what user space writes
  * @owners: the thread that acquired a slot, or NULL; a reference is held
+ * @stops: to stop the owner; NULL where there is none
  */
 struct marena_slot_page {
 	struct marena_slot *slots;
 	struct pid *owners[MARENA_SLOTS_PER_PAGE];
+	struct marena_stop *stops[MARENA_SLOTS_PER_PAGE];
 };
 
 /**

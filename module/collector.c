@@ -35,6 +35,7 @@
 #include "region.h"
 #include "rendezvous.h"
 #include "span.h"
+#include "stop.h"
 #include "sweep.h"
 #include "weak.h"
 
@@ -92,7 +93,6 @@ static int marena_cycle(struct marena_arena *arena)
 	struct marena_settled swept = {};
 	u64 begun;
 	LIST_HEAD(clients);
-	bool marked;
 	int err;
 
 	marena_set_phase(arena, MARENA_PHASE_PREPARE);
@@ -105,15 +105,20 @@ static int marena_cycle(struct marena_arena *arena)
 
 	marena_set_phase(arena, MARENA_PHASE_MARK);
 	begun = ktime_get_ns();
-	marked = marena_mark(arena, &clients, &figures);
+	figures.stopped = marena_stops_count(arena);
+	err = marena_stops_scan(arena);
+	if (!marena_mark(arena, &clients, &figures))
+		err = -EINTR;
 	figures.mark_ns = ktime_get_ns() - begun;
-	if (marked && arena->weak) {
+	if (!err && arena->weak) {
 		marena_set_phase(arena, MARENA_PHASE_CLEAR);
 		marena_weak_clear(arena);
+	} else if (arena->weak) {
+		marena_weak_set(arena, false);
 	}
-	marena_mark_end(arena, &clients, marked, &figures);
-	if (!marked)
-		return -EINTR;
+	marena_mark_end(arena, &clients, !err, &figures);
+	if (err)
+		return err;
 	marena_pace_marked(arena);
 
 	marena_set_phase(arena, MARENA_PHASE_SWEEP);
@@ -344,6 +349,7 @@ int marena_collector_start(struct marena_arena *arena)
 	rwlock_init(&col->mark_lock);
 	init_waitqueue_head(&col->wake);
 	init_waitqueue_head(&col->done);
+	INIT_LIST_HEAD(&col->stopped);
 
 	marena_mark_pool_init(&col->pool);
 	if (!marena_mark_stack_init(&col->stack, &col->pool))

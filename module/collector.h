@@ -3,6 +3,7 @@
 #define MARENA_COLLECTOR_H
 
 #include <linux/atomic.h>
+#include <linux/list.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
@@ -27,6 +28,7 @@ struct task_struct;
  * @overflows: times that the mark stack was full
  * @copied: pages that were copied because they were written while marking
  * @shaded: pages that were shaded instead
+ * @stopped: threads that were stopped in their sections
  */
 struct marena_cycle_figures {
 	u64 objects_marked;
@@ -38,6 +40,7 @@ struct marena_cycle_figures {
 	u64 overflows;
 	u64 copied;
 	u64 shaded;
+	u64 stopped;
 };
 
 /**
@@ -54,6 +57,7 @@ struct marena_cycle_figures {
  * @shaded_objects: objects that others than the thread have marked
  * @shaded_bytes: bytes of their slots
  * @poked: the thread is to look whether a cycle is due
+ * @stopped: struct marena_stop of threads that are held now (the thread's own)
  * @wake: the thread waits here
  * @done: those who asked for a cycle wait here
  * @lock: protects what follows
@@ -86,6 +90,7 @@ struct marena_collector {
 	atomic64_t shaded_objects;
 	atomic64_t shaded_bytes;
 	bool poked;
+	struct list_head stopped;
 	wait_queue_head_t wake;
 	wait_queue_head_t done;
 

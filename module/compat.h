@@ -9,9 +9,16 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/ns_common.h>
+#include <linux/regset.h>
+#include <linux/sched.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/user_namespace.h>
+
+#ifndef CONFIG_UML
+#include <asm/fpu/api.h>
+#include <asm/fpu/types.h>
+#endif
 
 #include "conftest.h"
 
@@ -70,6 +77,100 @@ static inline void simple_inode_init_ts(struct inode *inode)
 
 #ifndef MARENA_HAVE_INODE_JUST_DROP
 #define inode_just_drop generic_delete_inode
+#endif
+
+/*
+ * Get pages of another address space for reading, from @start on. Returns how
+ * many there are, 0 where that would take waiting, or an error; -EFAULT also
+ * where nobody has touched anonymous memory. mmap_lock is held.
+ */
+static inline long marena_pages_get_remote(struct mm_struct *mm,
+					   unsigned long start,
+					   unsigned long nr,
+					   struct page **pages)
+{
+	const unsigned int flags = FOLL_NOWAIT | FOLL_DUMP;
+
+#ifdef MARENA_HAVE_GUP_REMOTE_VMAS
+	return get_user_pages_remote(mm, start, nr, flags, pages, NULL, NULL);
+#else
+	return get_user_pages_remote(mm, start, nr, flags, pages, NULL);
+#endif
+}
+
+/*
+ * The vector registers of a thread that is not in user mode, nor will be before
+ * we are done: are they in memory; a CPU that runs such a thread is to put them
+ * there; where they are then.
+ */
+#ifdef CONFIG_UML
+static inline bool marena_vectors_are_saved(struct task_struct *task)
+{
+	return true;
+}
+
+static inline void marena_vectors_save(void *unused)
+{
+}
+
+static inline const void *marena_vectors(struct task_struct *task, size_t *size)
+{
+#ifdef MARENA_HAVE_UML_FP_SIZED
+	/* With the other registers. */
+	*size = 0;
+#else
+	const struct user_regset_view *view = task_user_regset_view(task);
+	unsigned int i;
+
+	*size = 0;
+	for (i = 0; i < view->n; i++)
+		if (view->regsets[i].core_note_type == NT_X86_XSTATE)
+			*size = view->regsets[i].n * view->regsets[i].size;
+#endif
+	return task_pt_regs(task)->regs.fp;
+}
+#else
+static inline bool marena_vectors_are_saved(struct task_struct *task)
+{
+	if (test_tsk_thread_flag(task, TIF_NEED_FPU_LOAD))
+		return true;
+	/*
+	 * Who has left the CPU has saved them before, and that stays so. Pairs
+	 * with the store in the scheduler, finish_task().
+	 */
+	return !smp_load_acquire(&task->on_cpu);
+}
+
+static inline void marena_vectors_save(void *unused)
+{
+	if (current->mm && irq_fpu_usable()) {
+		kernel_fpu_begin();
+		kernel_fpu_end();
+	}
+}
+
+/*
+ * While the thread runs a virtual machine, @fpstate has the registers of that.
+ * It is set after, and put back before, @__task_fpstate, and not twice while
+ * the thread is not in user mode.
+ */
+static inline const void *marena_vectors(struct task_struct *task, size_t *size)
+{
+	struct fpstate *state, *other;
+
+	do {
+		state = READ_ONCE(task->thread.fpu.fpstate);
+		/* In the order that is the reverse of theirs. */
+		smp_rmb();
+		other = READ_ONCE(task->thread.fpu.__task_fpstate);
+		/* As above. */
+		smp_rmb();
+	} while (state != READ_ONCE(task->thread.fpu.fpstate));
+	if (other)
+		state = other;
+	*size = state->size;
+	return &state->regs;
+}
 #endif
 
 /* Does anybody but the caller refer to that namespace? */

@@ -56,6 +56,12 @@ probes()
 		struct timer_list *timer = NULL;
 		(void)timer_delete_sync(timer);'
 
+	compiles GUP_REMOTE_VMAS 'linux/mm.h' '
+		(void)get_user_pages_remote(NULL, 0, 1, 0, NULL, NULL, NULL);'
+
+	compiles UML_FP_SIZED 'linux/mm.h linux/ptrace.h' '
+		(void)sizeof(((struct pt_regs *)0)->regs.fp);'
+
 	exported WP_SHARED_MAPPING_RANGE wp_shared_mapping_range
 }
 

@@ -59,6 +59,7 @@ union marena_args {
 /**
  * struct marena_request - a command that is being carried out
  * @file: the file that it was given to
+ * @user: its structure, in the caller's memory
  * @args: its arguments, and then its results
  * @made: a file that it made, or NULL
  * @fd: the descriptor reserved for @made
@@ -66,6 +67,7 @@ union marena_args {
  */
 struct marena_request {
 	struct file *file;
+	void __user *user;
 	union marena_args args;
 	struct file *made;
 	int fd;
@@ -277,7 +279,9 @@ static int marena_run_root_get(struct marena_request *req)
 {
 	if (req->args.root.flags)
 		return -EINVAL;
-	return marena_root_get(marena_arena_of(req->file), &req->args.root);
+	return marena_root_get(marena_arena_of(req->file), &req->args.root,
+			       &((struct marena_root __user *)
+				 req->user)->object);
 }
 
 static int marena_run_collect(struct marena_request *req)
@@ -545,8 +549,8 @@ static long marena_ioctl(const struct marena_command *table, struct file *file,
 			 unsigned int cmd, unsigned long arg)
 {
 	const struct marena_command *command = marena_command_find(table, cmd);
-	struct marena_request req = { .file = file };
 	void __user *user = (void __user *)arg;
+	struct marena_request req = { .file = file, .user = user };
 	u32 size;
 	int err;
 

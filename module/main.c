@@ -11,6 +11,7 @@
 #include "name.h"
 #include "pressure.h"
 #include "span.h"
+#include "stop.h"
 
 static const struct file_operations marena_device_fops = {
 	.owner = THIS_MODULE,
@@ -61,6 +62,7 @@ static void __exit marena_exit(void)
 	marena_pressure_exit();
 	marena_span_exit();
 	marena_fs_exit();
+	marena_stop_exit();
 }
 
 module_init(marena_init);

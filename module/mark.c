@@ -108,7 +108,7 @@ static void marena_mark_slot(struct marena_marker *marker,
 }
 
 /* A word of the heap refers to @offset, where an object may begin or lie. */
-static void marena_mark_inside(struct marena_marker *marker, u64 offset)
+void marena_mark_inside(struct marena_marker *marker, u64 offset)
 {
 	const struct marena_span *span;
 	u64 start = marena_slot_start(marker->arena, offset, &span);
@@ -359,16 +359,17 @@ void marena_mark_end(struct marena_arena *arena, struct list_head *clients,
 	mutex_lock(&arena->lock);
 	WRITE_ONCE(arena->marking, false);
 	arena->marks_hold = marked;
-	arena->marked++;
 	figures->objects_live += atomic64_read(&arena->col.shaded_objects);
 	figures->bytes_live += atomic64_read(&arena->col.shaded_bytes);
 	figures->objects_marked = figures->objects_live;
 	if (arena->minor) {
 		figures->objects_live += arena->old_objects;
 		figures->bytes_live += arena->old_bytes;
-	} else {
-		arena->major = arena->marked;
 	}
+	if (marked)
+		arena->marked++;
+	if (marked && !arena->minor)
+		arena->major = arena->marked;
 	mutex_unlock(&arena->lock);
 
 	marena_barrier_drop(arena);

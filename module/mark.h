@@ -22,12 +22,14 @@ void marena_mark_end(struct marena_arena *arena, struct list_head *clients,
 
 void marena_mark_start(void *ctx, u64 offset);
 void marena_mark_held(void *ctx, u64 offset);
+void marena_mark_inside(struct marena_marker *marker, u64 offset);
 void marena_mark_later(struct marena_marker *marker, u64 offset);
 void marena_mark_queued(struct marena_marker *marker);
 void marena_push(struct marena_marker *marker, u64 offset, u64 chunk);
 bool marena_drain(struct marena_marker *marker);
 
 void marena_shade(void *ctx, u64 offset);
+void marena_shade_inside(struct marena_arena *arena, u64 offset);
 void marena_shade_page(struct marena_region *region, unsigned int i,
 		       struct page *page);
 

@@ -18,7 +18,8 @@
  *
  * Threads in a section get a budget to leave it. If they do not, the gate is
  * opened again, with the value it had, and it is tried anew with twice the
- * budget. After MARENA_TRIES the cycle is given up.
+ * budget. After MARENA_TRIES_WILLING, who is in a section still after the first
+ * budget is stopped there (stop.c). After MARENA_TRIES the cycle is given up.
  */
 #include <linux/delay.h>
 #include <linux/kthread.h>
@@ -31,12 +32,16 @@
 #include "rendezvous.h"
 #include "slot.h"
 #include "span.h"
+#include "stop.h"
 #include "weak.h"
 
 /* The budgets: 100 us, 200 us, ... 51 ms, 51 ms, ...: 1.0 s in all. */
 #define MARENA_BUDGET_FIRST_US	100
 #define MARENA_BUDGET_MAX_US	51200
 #define MARENA_TRIES		28
+
+/* Tries in which no thread is stopped. */
+#define MARENA_TRIES_WILLING	2
 
 /* Set every client's gate. Those that attach later begin with this value. */
 static void marena_gate_set(struct marena_arena *arena, u32 gate)
@@ -113,10 +118,25 @@ static bool marena_sections_wait(struct list_head *clients, ktime_t until)
 	return true;
 }
 
+/* Stop the threads that are in a section. No other enters one meanwhile. */
+static void marena_sections_stop(struct list_head *clients)
+{
+	struct marena_client *client;
+
+	list_for_each_entry(client, clients, cycle_link) {
+		if (!READ_ONCE(client->ended))
+			marena_slots_stop(client);
+		cond_resched();
+	}
+	/* Those that were in user mode leave it. */
+	marena_cpus_barrier(clients);
+}
+
 /*
- * All sections are left: take the snapshot, and let go of the threads with a
- * gate that tells that their leases are gone. Returns false if someone works on
- * the arena's tables, and is not done before the budget is spent.
+ * All sections are left, or their threads stopped: take the snapshot, and let go
+ * of the others with a gate that tells that their leases are gone. Returns false
+ * if someone works on the arena's tables, and is not done before the budget is
+ * spent.
  */
 static bool marena_rendezvous_cut(struct marena_arena *arena,
 				  struct list_head *clients, ktime_t until)
@@ -135,9 +155,26 @@ static bool marena_rendezvous_cut(struct marena_arena *arena,
 	return true;
 }
 
-/* One try. On success the clients are listed; else the gate is as it was. */
+/* See all threads out of their sections; or, if @force, stop them there. */
+static bool marena_sections_end(struct list_head *clients, ktime_t until,
+				bool force)
+{
+	ktime_t first = ktime_add_us(ktime_get(), MARENA_BUDGET_FIRST_US);
+
+	if (marena_sections_wait(clients, force ? first : until))
+		return true;
+	if (force && !kthread_should_stop())
+		marena_sections_stop(clients);
+	return force;
+}
+
+/*
+ * One try. On success the clients are listed, and the threads that were stopped,
+ * which only happens if @force; else the gate is as it was.
+ */
 static bool marena_rendezvous_try(struct marena_arena *arena,
-				  struct list_head *clients, u64 budget_us)
+				  struct list_head *clients, u64 budget_us,
+				  bool force)
 {
 	u32 gate = arena->gate;
 	ktime_t until;
@@ -146,19 +183,20 @@ static bool marena_rendezvous_try(struct marena_arena *arena,
 	marena_clients_hold(arena, clients);
 	marena_cpus_barrier(clients);
 	until = ktime_add_us(ktime_get(), budget_us);
-	if (marena_sections_wait(clients, until) &&
+	if (marena_sections_end(clients, until, force) &&
 	    marena_rendezvous_cut(arena, clients, until))
 		return true;
+	marena_stops_release(arena);
 	marena_clients_release(clients);
 	marena_gate_open(arena, gate);
 	return false;
 }
 
 /*
- * See all threads out of their sections, for a moment. On success, what comes
- * next is marking: the snapshot is taken, the clients that are a part of it are
- * listed in @clients, and no lease is left. @pause_ns is how long the gate was
- * closed. Else -EBUSY, or -EINTR if the arena goes.
+ * See all threads out of their sections, for a moment, or stop them. On success,
+ * what comes next is marking: the snapshot is taken, the clients that are a part
+ * of it are listed in @clients, and no lease is left that is not kept. @pause_ns
+ * is how long the gate was closed. Else -EBUSY, or -EINTR if the arena goes.
  */
 int marena_rendezvous(struct marena_arena *arena, struct list_head *clients,
 		      u64 *pause_ns)
@@ -169,8 +207,10 @@ int marena_rendezvous(struct marena_arena *arena, struct list_head *clients,
 	for (try = 0; try < MARENA_TRIES; try++) {
 		u64 closed = ktime_get_ns();
 
-		if (marena_rendezvous_try(arena, clients, budget_us)) {
+		if (marena_rendezvous_try(arena, clients, budget_us,
+					  try >= MARENA_TRIES_WILLING)) {
 			*pause_ns = ktime_get_ns() - closed;
+			marena_stops_keep_leases(arena);
 			marena_leases_revoke(arena);
 			return 0;
 		}

@@ -63,7 +63,8 @@ static void marena_test_given_up(struct kunit *test)
 
 	slot->section = 1;
 	KUNIT_EXPECT_FALSE(test, marena_rendezvous_try(arena, &clients,
-						       MARENA_TEST_BUDGET_US));
+						       MARENA_TEST_BUDGET_US,
+						       false));
 	KUNIT_EXPECT_TRUE(test, list_empty(&clients));
 	KUNIT_EXPECT_EQ(test, arena->gate, 0);
 	KUNIT_EXPECT_EQ(test, client->control->gate, 0);
@@ -73,7 +74,8 @@ static void marena_test_given_up(struct kunit *test)
 	/* Once it has left, the same succeeds. */
 	slot->section = 0;
 	KUNIT_EXPECT_TRUE(test, marena_rendezvous_try(arena, &clients,
-						      MARENA_TEST_BUDGET_US));
+						      MARENA_TEST_BUDGET_US,
+						      false));
 	KUNIT_EXPECT_EQ(test, arena->gate, 2);
 	KUNIT_EXPECT_EQ(test, kref_read(&client->kref), 2);
 	KUNIT_EXPECT_TRUE(test, client->counting);

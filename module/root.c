@@ -2,9 +2,11 @@
 /*
  * Named roots: objects that live because the arena has a name for them.
  */
+#include <linux/pagemap.h>
 #include <linux/rbtree.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 
 #include "arena.h"
 #include "mark.h"
@@ -114,22 +116,44 @@ int marena_root_set(struct marena_arena *arena, const struct marena_root *arg)
 	return err;
 }
 
-/* MARENA_ROOT_GET */
-int marena_root_get(struct marena_arena *arena, struct marena_root *arg)
+/*
+ * Tell the caller where the root is, while it is the root: so at each moment it
+ * is the one, or in the caller's memory. -EFAULT: this is not there just now.
+ */
+static int marena_root_tell(struct marena_arena *arena,
+			    struct marena_root *arg, u64 __user *object)
 {
-	const char *name = (const char *)arg->name;
 	struct marena_root_entry *entry;
 	struct rb_node *parent, **link;
-	int err = marena_name_check(name);
+	int err = -ENOENT;
+
+	mutex_lock(&arena->root_lock);
+	entry = marena_root_find(arena, (const char *)arg->name, &parent,
+				 &link);
+	if (entry) {
+		arg->object = arena->base + entry->offset;
+		pagefault_disable();
+		err = put_user(arg->object, object);
+		pagefault_enable();
+	}
+	mutex_unlock(&arena->root_lock);
+	return err;
+}
+
+/* MARENA_ROOT_GET. @object: where the result is to be. */
+int marena_root_get(struct marena_arena *arena, struct marena_root *arg,
+		    u64 __user *object)
+{
+	int err = marena_name_check((const char *)arg->name);
 
 	if (err)
 		return err;
-	mutex_lock(&arena->root_lock);
-	entry = marena_root_find(arena, name, &parent, &link);
-	if (entry)
-		arg->object = arena->base + entry->offset;
-	mutex_unlock(&arena->root_lock);
-	return entry ? 0 : -ENOENT;
+	do {
+		err = marena_root_tell(arena, arg, object);
+	} while (err == -EFAULT &&
+		 !fault_in_safe_writeable((void __user *)object,
+					  sizeof(*object)));
+	return err;
 }
 
 void marena_roots_visit(struct marena_arena *arena,

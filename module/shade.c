@@ -38,6 +38,19 @@ void marena_shade(void *ctx, u64 offset)
 	read_unlock(&col->mark_lock);
 }
 
+/* The same for an object that @offset may lie in the middle of. */
+void marena_shade_inside(struct marena_arena *arena, u64 offset)
+{
+	struct marena_marker marker = { .arena = arena };
+	struct marena_collector *col = &arena->col;
+
+	read_lock(&col->mark_lock);
+	if (!col->closed)
+		marena_mark_inside(&marker, offset);
+	marena_shading_end(&marker);
+	read_unlock(&col->mark_lock);
+}
+
 /* Mark what an object refers to by the words that it has on the page. */
 static void marena_shade_slot(struct marena_marker *marker,
 			      const struct marena_span *span, u64 start,

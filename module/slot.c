@@ -12,6 +12,7 @@
 #include "client.h"
 #include "plant.h"
 #include "slot.h"
+#include "stop.h"
 
 static struct marena_slot_page *marena_slot_page_alloc(void)
 {
@@ -53,10 +54,13 @@ static void marena_slot_clear(struct marena_slot_page *page, unsigned int i)
 	WRITE_ONCE(page->slots[i].section, 0);
 	put_pid(page->owners[i]);
 	page->owners[i] = NULL;
+	marena_stop_put(page->stops[i]);
+	page->stops[i] = NULL;
 }
 
-/* Give a free slot of the page to @owner; -ENOSPC: there is none. */
-static int marena_slot_take(struct marena_slot_page *page, struct pid *owner)
+/* Give a free slot of the page to the caller; -ENOSPC: there is none. */
+static int marena_slot_take(struct marena_slot_page *page,
+			    struct marena_stop *stop)
 {
 	unsigned int i;
 
@@ -66,23 +70,23 @@ static int marena_slot_take(struct marena_slot_page *page, struct pid *owner)
 			marena_slot_clear(page, i);
 		if (!page->owners[i]) {
 			WRITE_ONCE(page->slots[i].section, 0);
-			page->owners[i] = get_pid(owner);
+			WRITE_ONCE(page->slots[i].gate, 0);
+			page->owners[i] = get_pid(task_pid(current));
+			page->stops[i] = stop;
 			return i;
 		}
 	}
 	return -ENOSPC;
 }
 
-/* MARENA_SLOT_ACQUIRE */
-int marena_slot_acquire(struct marena_client *client,
-			struct marena_slot_op *arg)
+/* A slot for the caller: its number, or an error. */
+static int marena_slot_find(struct marena_client *client,
+			    struct marena_stop *stop)
 {
 	struct marena_slot_page *fresh = NULL;
 	unsigned int i;
 	int slot;
 
-	if (arg->flags || arg->slot || arg->reserved)
-		return -EINVAL;
 	for (i = 0; i < MARENA_SLOT_PAGES; i++) {
 		if (!READ_ONCE(client->slots[i]) && !fresh) {
 			fresh = marena_slot_page_alloc();
@@ -95,16 +99,36 @@ int marena_slot_acquire(struct marena_client *client,
 			smp_store_release(&client->slots[i], fresh);
 			fresh = NULL;
 		}
-		slot = marena_slot_take(client->slots[i], task_pid(current));
+		slot = marena_slot_take(client->slots[i], stop);
 		spin_unlock(&client->slot_lock);
 		if (slot >= 0) {
 			marena_slot_page_free(fresh);
-			arg->slot = i * MARENA_SLOTS_PER_PAGE + slot;
-			return 0;
+			return i * MARENA_SLOTS_PER_PAGE + slot;
 		}
 	}
 	marena_slot_page_free(fresh);
 	return -ENOSPC;
+}
+
+/* MARENA_SLOT_ACQUIRE */
+int marena_slot_acquire(struct marena_client *client,
+			struct marena_slot_op *arg)
+{
+	struct marena_stop *stop;
+	int slot;
+
+	if (arg->flags || arg->slot || arg->reserved)
+		return -EINVAL;
+	stop = marena_stop_new(arg->stack_end);
+	if (!stop)
+		return -ENOMEM;
+	slot = marena_slot_find(client, stop);
+	if (slot < 0) {
+		marena_stop_put(stop);
+		return slot;
+	}
+	arg->slot = slot;
+	return 0;
 }
 
 /* Slots have numbers below this. */
@@ -121,7 +145,8 @@ int marena_slot_release(struct marena_client *client,
 	unsigned int slot = arg->slot;
 	int err = -EINVAL;
 
-	if (arg->flags || arg->reserved || slot >= marena_slots_end())
+	if (arg->flags || arg->reserved || arg->stack_end ||
+	    slot >= marena_slots_end())
 		return -EINVAL;
 	slot = array_index_nospec(slot, marena_slots_end());
 
@@ -176,14 +201,36 @@ bool marena_slots_in_section(struct marena_client *client)
 	return inside;
 }
 
+static void marena_slot_stop(struct marena_client *client,
+			     struct marena_slot_page *page, unsigned int i)
+{
+	if (marena_slot_in_section(page, i))
+		marena_stop_thread(page->stops[i], page->owners[i], client,
+				   READ_ONCE(page->slots[i].gate));
+}
+
+/* Stop the client's threads that are inside a section. */
+void marena_slots_stop(struct marena_client *client)
+{
+	unsigned int i, j;
+
+	spin_lock(&client->slot_lock);
+	for (i = 0; i < MARENA_SLOT_PAGES && client->slots[i]; i++)
+		for (j = 0; j < MARENA_SLOTS_PER_PAGE; j++)
+			marena_slot_stop(client, client->slots[i], j);
+	spin_unlock(&client->slot_lock);
+}
+
 /* Nobody refers to the client any more, nor has it mapped. */
 void marena_slots_free(struct marena_client *client)
 {
 	unsigned int i, j;
 
 	for (i = 0; i < MARENA_SLOT_PAGES && client->slots[i]; i++) {
-		for (j = 0; j < MARENA_SLOTS_PER_PAGE; j++)
+		for (j = 0; j < MARENA_SLOTS_PER_PAGE; j++) {
 			put_pid(client->slots[i]->owners[j]);
+			marena_stop_put(client->slots[i]->stops[j]);
+		}
 		marena_slot_page_free(client->slots[i]);
 	}
 }

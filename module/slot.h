@@ -11,6 +11,7 @@ int marena_slot_release(struct marena_client *client,
 struct page *marena_slots_page_get(struct marena_client *client,
 				   unsigned int index);
 bool marena_slots_in_section(struct marena_client *client);
+void marena_slots_stop(struct marena_client *client);
 void marena_slots_free(struct marena_client *client);
 
 #endif /* MARENA_SLOT_H */

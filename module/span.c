@@ -20,6 +20,7 @@
 #include "collector.h"
 #include "event.h"
 #include "generation.h"
+#include "mark.h"
 #include "pace.h"
 #include "page.h"
 #include "region.h"
@@ -587,7 +588,7 @@ static void marena_span_blacken(struct marena_arena *arena,
 }
 
 static int marena_span_lease(struct marena_client *client,
-			     struct marena_span *span)
+			     struct marena_span *span, u32 gate)
 {
 	struct marena_arena *arena = client->arena;
 	bool fresh;
@@ -607,6 +608,7 @@ static int marena_span_lease(struct marena_client *client,
 		span->swept = arena->marked;
 	marena_span_set_young(arena, span);
 	span->client = client;
+	span->gate = gate;
 	list_add_tail(&span->link, &client->leases);
 	list_add_tail(&span->arena_link, &arena->leases);
 	arena->nr_leases++;
@@ -672,7 +674,7 @@ static int marena_lease_try(struct marena_client *client,
 	span = marena_span_get(arena, type, arg->bytes);
 	if (IS_ERR(span))
 		return PTR_ERR(span);
-	err = marena_span_lease(client, span);
+	err = marena_span_lease(client, span, arg->gate);
 	if (err) {
 		marena_span_release(arena, span, false);
 		return err;
@@ -799,6 +801,7 @@ int marena_unlease(struct marena_client *client,
 	mutex_lock(&arena->lock);
 	span = marena_span_at(arena, offset);
 	if (span && span->client == client && span->offset == offset &&
+	    arg->gate == span->gate &&
 	    arg->gate == (READ_ONCE(arena->gate) & ~1U)) {
 		marena_span_unlease(arena, span);
 		marena_span_release(arena, span, true);
@@ -823,9 +826,48 @@ void marena_leases_drop(struct marena_client *client)
 }
 
 /*
- * The rendezvous has succeeded, and leases of before are worth nothing: take
- * them out of the tables. The counts of their pages are left for the sweep to
- * settle.
+ * The rendezvous has succeeded, but a stopped thread of the client may be using
+ * leases of before. @gate: which, as its slot says.
+ */
+void marena_leases_keep(struct marena_client *client, u32 gate)
+{
+	struct marena_arena *arena = client->arena;
+	struct marena_span *span;
+
+	mutex_lock(&arena->lock);
+	list_for_each_entry(span, &client->leases, link)
+		if (span->gate != arena->gate &&
+		    (!gate || span->gate == gate - 1))
+			span->kept = true;
+	mutex_unlock(&arena->lock);
+}
+
+/*
+ * The lease goes on. What comes to be in the span is live, and so is what is
+ * there: of an object that has just been made, the thread may have nothing yet
+ * by which to know it.
+ */
+static void marena_span_keep(struct marena_arena *arena,
+			     struct marena_span *span)
+{
+	unsigned int stride = span->slot_size / MARENA_GRANULE;
+	unsigned long *bits = marena_span_alloc_bits(arena, span);
+	u32 slot;
+
+	lockdep_assert_held(&arena->lock);
+	span->kept = false;
+	list_move_tail(&span->arena_link, &arena->leases);
+	for (slot = 0; slot < span->nr_slots; slot++)
+		if (test_bit(slot * stride, bits))
+			marena_shade(arena, span->offset +
+					    slot * span->slot_size);
+	marena_span_blacken(arena, span);
+}
+
+/*
+ * The rendezvous has succeeded, and leases of before are worth nothing, but for
+ * those that are kept: take them out of the tables. The counts of their pages
+ * are left for the sweep to settle.
  */
 void marena_leases_revoke(struct marena_arena *arena)
 {
@@ -836,7 +878,10 @@ void marena_leases_revoke(struct marena_arena *arena)
 	while (!list_empty(&arena->revoked)) {
 		span = list_first_entry(&arena->revoked, struct marena_span,
 					arena_link);
-		marena_span_unlease(arena, span);
+		if (span->kept)
+			marena_span_keep(arena, span);
+		else
+			marena_span_unlease(arena, span);
 		if (++n % MARENA_REVOKE_BATCH)
 			continue;
 		mutex_unlock(&arena->lock);

@@ -55,6 +55,8 @@ struct marena_class {
  * @permanent_link: in arena->permanent, if its objects are never freed
  * @weak_link: in arena->weak_spans, if its type has weak fields
  * @client: who has leased it, or NULL
+ * @gate: the gate when it was leased
+ * @kept: a stopped thread may be using it: the rendezvous does not end the lease
  * @swept: number of the mark pass whose dead were last swept from it
  * @nr_old: old objects
  * @young: it may have young objects; written under arena->lock, and read by
@@ -75,6 +77,8 @@ struct marena_span {
 	struct list_head permanent_link;
 	struct list_head weak_link;
 	struct marena_client *client;
+	u32 gate;
+	bool kept;
 	u32 swept;
 	u32 nr_old;
 	bool young;
@@ -98,6 +102,7 @@ int marena_lease(struct marena_client *client, struct marena_lease *arg);
 int marena_unlease(struct marena_client *client,
 		   const struct marena_lease *arg);
 void marena_leases_drop(struct marena_client *client);
+void marena_leases_keep(struct marena_client *client, u32 gate);
 void marena_leases_revoke(struct marena_arena *arena);
 void marena_span_sweep(struct marena_arena *arena, struct marena_span *span,
 		       struct marena_settled *done);

@@ -49,6 +49,7 @@ static void marena_stats_of_cycles(struct marena_collector *col,
 	stats->cycles_minor = col->minor_cycles;
 	stats->objects_marked = col->last.objects_marked;
 	stats->last_reason = col->reason;
+	stats->threads_stopped = col->last.stopped;
 	spin_unlock(&col->lock);
 }
 

@@ -86,6 +86,7 @@ static void look(struct stage *s, struct state *state)
 	stats->pages_copied = 0;
 	stats->pages_shaded = 0;
 	stats->last_reason = 0;
+	stats->threads_stopped = 0;
 	mt_assert_eq(mt_info(s->subject, &state->info), 0);
 	state->fds = mt_open_fds();
 	state->named = count_names();

@@ -4,6 +4,7 @@
  * protocol is that of the header alone, so that what a test asserts on depends
  * on no library.
  */
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/mman.h>
@@ -34,9 +35,27 @@ void mt_client_detach(struct mt_client *c)
 	c->fd = -1;
 }
 
+/* Where the stack of the calling thread ends; 0: where its mapping does. */
+static __u64 stack_end(void)
+{
+	pthread_attr_t attr;
+	void *start;
+	size_t size;
+
+	if (gettid() == getpid())
+		return 0;
+	mt_assert_eq(pthread_getattr_np(pthread_self(), &attr), 0);
+	mt_assert_eq(pthread_attr_getstack(&attr, &start, &size), 0);
+	pthread_attr_destroy(&attr);
+	return (__u64)start + size;
+}
+
 int mt_slot_acquire(int fd, __u32 *slot)
 {
-	struct marena_slot_op arg = { .size = sizeof(arg) };
+	struct marena_slot_op arg = {
+		.size = sizeof(arg),
+		.stack_end = stack_end(),
+	};
 	int ret = mt_ioctl(fd, MARENA_SLOT_ACQUIRE, &arg);
 
 	*slot = arg.slot;
@@ -70,21 +89,33 @@ static void wait_gate(struct mt_client *c, __u32 gate)
 	mt_assert_eq(mt_ioctl(c->fd, MARENA_WAIT, &arg), 0);
 }
 
-/* Enters a section and returns the value of the gate, which is open. */
+/* The kernel's IPI is the barrier between a store before and the load. */
+static __u32 see_gate(struct mt_client *c)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return __atomic_load_n(&c->control->gate, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * Enters a section and returns the value of the gate, which is open. Leases of
+ * that value hold until mt_leave(), as the slot says that they may be used.
+ */
 __u32 mt_enter(struct mt_thread *t)
 {
 	struct mt_client *c = t->client;
-	__u32 *section = &c->slots[t->slot].section;
+	struct marena_slot *slot = &c->slots[t->slot];
 	__u32 gate;
 
 	for (;;) {
-		__atomic_store_n(section, 1, __ATOMIC_RELAXED);
-		/* The kernel's IPI is the barrier between store and load. */
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);
-		gate = __atomic_load_n(&c->control->gate, __ATOMIC_ACQUIRE);
-		if (!(gate & 1))
-			return gate;
-		__atomic_store_n(section, 0, __ATOMIC_RELEASE);
+		__atomic_store_n(&slot->section, 1, __ATOMIC_RELAXED);
+		gate = see_gate(c);
+		if (!(gate & 1)) {
+			__atomic_store_n(&slot->gate, gate + 1,
+					 __ATOMIC_RELAXED);
+			if ((see_gate(c) & ~1U) == gate)
+				return gate;
+		}
+		__atomic_store_n(&slot->section, 0, __ATOMIC_RELEASE);
 		wait_gate(c, gate);
 	}
 }

@@ -275,6 +275,22 @@ int mt_read_file(const char *path, char *buf, size_t size)
 	return n < 0 ? -errno : (int)len;
 }
 
+/* The state letter of a thread, as in /proc. */
+char mt_state(pid_t tid)
+{
+	char path[64], buf[512];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+	mt_assert_ge(mt_read_file(path, buf, sizeof(buf)), 1);
+	return *(strrchr(buf, ')') + 2);
+}
+
+void mt_wait_state(pid_t tid, char state)
+{
+	while (mt_state(tid) != state)
+		usleep(1000);
+}
+
 unsigned long mt_env(const char *name, unsigned long fallback)
 {
 	const char *text = getenv(name);

@@ -208,6 +208,8 @@ struct mt_module {
 
 void mt_module_note(struct mt_module *m);
 int mt_module_restore(const struct mt_module *m);
+char mt_state(pid_t tid);
+void mt_wait_state(pid_t tid, char state);
 bool mt_module_try_unload(void);
 void mt_module_unload(void);
 

@@ -433,6 +433,7 @@ FIXTURE_VARIANT_ADD(uapi, events) {
 FIXTURE_VARIANT_ADD(uapi, slot_acquire) {
 	.c = {
 		COMMAND(nothing, SLOT_ACQUIRE, marena_slot_op, CLIENT),
+		.first = offsetof(struct marena_slot_op, stack_end),
 		.results = true,
 		.reserved = { offsetof(struct marena_slot_op, reserved) },
 		.undo = undo_slot_acquire,
@@ -442,6 +443,7 @@ FIXTURE_VARIANT_ADD(uapi, slot_acquire) {
 FIXTURE_VARIANT_ADD(uapi, slot_release) {
 	.c = {
 		COMMAND(slot_release, SLOT_RELEASE, marena_slot_op, CLIENT),
+		.first = offsetof(struct marena_slot_op, stack_end),
 		.reserved = { offsetof(struct marena_slot_op, reserved) },
 		.undo = undo_slot_release,
 	},

@@ -3,6 +3,7 @@
  * The module goes when nothing of it is in use, and not before. It is loaded
  * again after each test, with the parameters that it had.
  */
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -134,6 +135,49 @@ TEST_F(unload, after_a_process_was_killed)
 	ASSERT_FALSE(mt_module_try_unload());
 	ASSERT_EQ(0, kill(pid, SIGKILL));
 	mt_wait_signal(pid, SIGKILL);
+	mt_module_unload();
+}
+
+/* A thread that sleeps in a section, of a client that has gone meanwhile. */
+struct sleeper {
+	struct mt_client *client;
+	int pipe[2];
+	pid_t tid;
+	pthread_t thread;
+};
+
+static void *sleep_in_section(void *arg)
+{
+	struct sleeper *s = arg;
+	struct mt_thread t;
+
+	mt_thread_init(&t, s->client);
+	mt_enter(&t);
+	s->tid = gettid();
+	mt_wait_post(s->pipe[0]);
+	return NULL;
+}
+
+/* It was stopped there, so it will run code of the module when it wakes up. */
+TEST_F(unload, after_a_sleeping_thread_was_stopped)
+{
+	struct sleeper s = {};
+	struct mt_world w;
+
+	mt_world_init(&w, 16 * MIB);
+	s.client = &w.client;
+	mt_pipe(s.pipe);
+	ASSERT_EQ(0, pthread_create(&s.thread, NULL, sleep_in_section, &s));
+	while (!__atomic_load_n(&s.tid, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	mt_wait_state(s.tid, 'S');
+	ASSERT_EQ(0, mt_collect(w.arena.fd));
+	EXPECT_EQ(1, mt_stats(w.arena.fd).threads_stopped);
+	mt_world_exit(&w);
+	mt_dev_close();
+	ASSERT_FALSE(mt_module_try_unload());
+	mt_post(s.pipe[1]);
+	ASSERT_EQ(0, pthread_join(s.thread, NULL));
 	mt_module_unload();
 }
 

@@ -23,7 +23,7 @@ static const struct column columns[] = {
 	  "pages of the tables beside the heap" },
 	{ "CYCLES", UNIT_COUNT, false, "cycles completed" },
 	{ "CYCLES_FAILED", UNIT_COUNT, false,
-	  "cycles given up: a thread did not leave its section" },
+	  "cycles given up: a thread in a section could not be read" },
 	{ "RENDEZVOUS_RETRIES", UNIT_COUNT, false,
 	  "rendezvous that were tried again" },
 	{ "PAUSE_LAST", UNIT_NS, false, "pause of the last cycle" },
@@ -57,6 +57,8 @@ static const struct column columns[] = {
 	{ "ASSISTS", UNIT_COUNT, false,
 	  "leases delayed, as programs outran the collector" },
 	{ "ASSISTS_TIME", UNIT_NS, false, "how long, in all" },
+	{ "THREADS_STOPPED", UNIT_COUNT, false,
+	  "threads stopped inside sections in the last cycle" },
 };
 
 static void add_figures(struct table *table,

@@ -310,11 +310,21 @@ struct marena_control {
 /**
  * struct marena_slot - what a thread tells the collector
  * @section: non-zero while the thread is inside a section
+ * @gate: which leases it may be using inside a section: 1 plus the even value
+ *        of marena_control.gate for which they hold; 0: any of its client
  * @reserved: leave 0
+ *
+ * A thread that stays in a section while a cycle wants to begin is stopped
+ * there, and read: pointers into the arena, or into the middle of objects,
+ * keep these alive if they are in its registers or on its stack. Leases of the
+ * gate that it tells last until it leaves, or tells another. It stores @gate,
+ * and then looks once more whether that is the gate, with the order of a thread
+ * that enters; if it is not, what was leased for it is no longer leased.
  */
 struct marena_slot {
 	__u32 section;
-	__u32 reserved[15];
+	__u32 gate;
+	__u32 reserved[14];
 };
 
 /* The ids of the types that every arena has. */
@@ -382,7 +392,8 @@ struct marena_type_desc {
  * @name: name of the root in this arena
  *
  * A caller of ROOT_SET holds a reference to the object; a caller of ROOT_GET
- * is inside a section until it has taken one. ROOT_SET needs the right to
+ * is inside a section until it has taken one, and has this structure on its
+ * stack. ROOT_SET needs the right to
  * write. Errors: ENOENT (ROOT_GET, or ROOT_SET with 0, of an unknown name);
  * EINVAL where no object starts at the address, or one of a counted type; ENOSPC.
  */
@@ -410,8 +421,8 @@ struct marena_root {
  * @flags: MARENA_COLLECT_NOWAIT, MARENA_COLLECT_MINOR
  * @cycle: out: the number of the cycle that was waited for (0 with NOWAIT)
  *
- * Returns when a cycle that began after the call is over. The caller must not
- * be inside a section. Needs the right to write. Errors: EBUSY, EINTR.
+ * Returns when a cycle that began after the call is over. A caller inside a
+ * section is stopped like others. Needs the right to write. Errors: EBUSY, EINTR.
  */
 struct marena_collect {
 	__u32 size;
@@ -456,7 +467,7 @@ enum marena_reason {
  * @pages_metadata: pages of memory that the tables beside the heap take: the
  *                  maps of the arena and the reference maps of its clients
  * @cycles: cycles completed
- * @cycles_failed: cycles given up because a thread did not leave its section
+ * @cycles_failed: cycles given up, as a thread in a section could not be read
  * @rendezvous_retries: rendezvous that were tried again
  * @pause_last_ns: how long the gate was closed in the last cycle, in ns
  * @pause_max_ns: the longest such time of a completed cycle, in ns
@@ -483,6 +494,7 @@ enum marena_reason {
  * @last_reason: enum marena_reason: why the last attempt at a cycle began
  * @assists: leases that were delayed, as programs outran the collector
  * @assists_ns: how long, in all, in ns
+ * @threads_stopped: threads that were stopped inside sections in the last cycle
  *
  * The figures of the last cycle are taken together; the others are each read
  * on their own.
@@ -522,6 +534,7 @@ struct marena_ioc_stats {
 	__u64 last_reason;
 	__u64 assists;
 	__u64 assists_ns;
+	__u64 threads_stopped;
 };
 
 #define MARENA_STATS _IO(MARENA_TYPE_BYTE, MARENA_CMD_STATS)
@@ -694,6 +707,8 @@ struct marena_death {
  * @flags: must be 0
  * @slot: index of the slot: in for RELEASE; for ACQUIRE, 0 and then out
  * @reserved: must be 0
+ * @stack_end: ACQUIRE: where the caller's stack ends, the address behind what was
+ *             pushed first; 0: where its mapping ends. RELEASE: must be 0
  *
  * A slot belongs to the thread that acquired it; the kernel takes it back when
  * that thread has exited. Acquired slots read 0. Errors: ENOSPC where all are
@@ -704,6 +719,7 @@ struct marena_slot_op {
 	__u32 flags;
 	__u32 slot;
 	__u32 reserved;
+	__u64 stack_end;
 };
 
 #define MARENA_SLOT_ACQUIRE _IO(MARENA_TYPE_BYTE, MARENA_CMD_SLOT_ACQUIRE)
@@ -728,7 +744,9 @@ struct marena_slot_op {
  * @reserved: must be 0
  *
  * Until the gate changes, only the caller's client sets alloc bits in the
- * span. To allocate, inside a section in which the gate was seen to be @gate:
+ * span, and longer where a thread of it stays in a section (struct marena_slot).
+ * To allocate, inside a section in which the gate was seen to be @gate, also
+ * by asking for a lease:
  * set the slot's bit in the alloc map and its byte in the reference map to 1.
  *
  * Where a limit is reached, a cycle is run and the lease tried again before it
@@ -766,7 +784,7 @@ struct marena_lease {
  *      the byte is below, the reverse
  * @reserved: must be 0
  *
- * The caller is inside a section, so that no rendezvous falls between. Both
+ * The caller is inside a section. Both
  * succeed and do nothing where the byte does not ask for it (another thread was
  * faster). A put that finds 0 in the byte tries SPILL_IN. Errors:
  * ENOENT (SPILL_IN) where the kernel holds none; EINVAL where no object starts

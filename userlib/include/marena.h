@@ -13,6 +13,13 @@
  *  4. A pointer that is held is stored into the heap with a plain assignment.
  *  5. A weak field is a struct marena_weak, and is read and written by
  *     marena_weak_get() and marena_weak_set() alone.
+ *  6. A pointer that was loaded in a section and is not held is kept in local
+ *     variables of the thread alone: not in static or malloc()ed memory, nor in
+ *     a coroutine that does not run.
+ *
+ * A section may be long, and its thread may sleep. When a cycle is to begin, a
+ * thread that stays in one is stopped for a moment, and what its registers and
+ * its stack refer to is kept.
  *
  * Names, of arenas, types and roots, have 1 to 63 bytes, no '/' and no control
  * characters, and are neither "." nor "..".
@@ -599,7 +606,7 @@ void *marena_root(struct marena *a, const char *name);
  *
  * Return: 0 when a cycle that began after the call is over (with MARENA_NOWAIT,
  * at once); or -EDEADLK the caller would wait for itself, as it is in a section
- * of the arena, -EBUSY a thread did not leave its section and the cycle was
+ * of the arena, -EBUSY a thread in a section could not be read and the cycle was
  * given up, -EINVAL, -EACCES, -ESTALE.
  */
 int marena_collect(struct marena *a, unsigned int flags);
@@ -652,7 +659,7 @@ int marena_events(struct marena *a, unsigned int capacity);
  * @pages_reclaimed: pages that cycles have given back, in all
  * @pages_metadata: pages of memory that the tables beside the heap take
  * @cycles: cycles completed
- * @cycles_failed: cycles given up because a thread did not leave its section
+ * @cycles_failed: cycles given up, as a thread in a section could not be read
  * @rendezvous_retries: rendezvous that were tried again
  * @pause_last_ns: how long threads were kept out of sections in the last cycle
  * @pause_max_ns: the longest such time of a completed cycle
@@ -681,6 +688,7 @@ int marena_events(struct marena *a, unsigned int capacity);
  *               5 the system is short of memory
  * @assists: allocations that were delayed, as the program outran the collector
  * @assists_ns: how long, in all
+ * @threads_stopped: threads that were stopped inside sections in the last cycle
  *
  * The structure may grow at its end. Times are in nanoseconds.
  */
@@ -717,6 +725,7 @@ struct marena_stats {
 	__u64 last_reason;
 	__u64 assists;
 	__u64 assists_ns;
+	__u64 threads_stopped;
 };
 
 /**

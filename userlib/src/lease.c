@@ -65,8 +65,8 @@ struct lease *marena_lease_slot(struct lease_table *table, uint64_t key,
 
 /*
  * Asks for a lease. Outside a section this may wait for a cycle. In one it does
- * not, and the lease holds at least until the section ends, as no rendezvous
- * completes before.
+ * not; then, if the gate has changed since the section began, the thread's other
+ * leases are over. So may be this one, already.
  */
 int marena_lease(struct marena *a, struct marena_thread *t,
 		 const struct lease_request *request, struct lease *lease)
@@ -87,7 +87,9 @@ int marena_lease(struct marena *a, struct marena_thread *t,
 	lease->base = cmd.base;
 	lease->next = cmd.base;
 	lease->end = cmd.base + cmd.nr_slots * cmd.bytes;
-	lease->gate = t->depth ? t->gate : cmd.gate;
+	lease->gate = cmd.gate;
+	if (t->depth && t->gate != cmd.gate)
+		marena_section_renew(a, t);
 	return 0;
 }
 

@@ -3,6 +3,22 @@
 #include "section.h"
 
 /*
+ * The thread is in a section, and takes no slot of a lease just now. From here on
+ * its leases are those for the gate as it is now; others are over. The collector
+ * may come between at any time, and stop the thread (see struct marena_slot).
+ */
+void marena_section_renew(struct marena *a, struct marena_thread *t)
+{
+	do {
+		/* While it is closed, what was leased before still holds. */
+		t->gate = section_gate(a) & ~1U;
+		__atomic_store_n(&t->slot->gate, t->gate + 1,
+				 __ATOMIC_RELAXED);
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	} while ((section_gate(a) & ~1U) != t->gate);
+}
+
+/*
  * The thread has begun its outermost section and found the gate changed. Where
  * it is closed, step out and wait, unless the rendezvous waits for the thread
  * itself, because it is in a section of the arena through another handle.
@@ -25,8 +41,7 @@ int marena_section_wait(struct marena *a, struct marena_thread *t)
 		}
 		section_open(t);
 	}
-	/* While it is closed, what was leased before still holds. */
-	t->gate = wait.gate & ~1U;
+	marena_section_renew(a, t);
 	return 0;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR MIT */
 /*
  * Sections: between section_enter() and section_leave(), no rendezvous of the
- * collector completes.
+ * collector completes, unless it stops the thread and takes what it has in
+ * registers and on its stack for held.
  *
  * The store to the slot and the load of the gate must not change places. A
  * compiler barrier does for that: the collector changes the gate first, then
@@ -15,6 +16,7 @@
 #include "thread.h"
 
 int marena_section_wait(struct marena *a, struct marena_thread *t);
+void marena_section_renew(struct marena *a, struct marena_thread *t);
 
 static inline uint32_t section_gate(const struct marena *a)
 {

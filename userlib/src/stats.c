@@ -10,8 +10,8 @@
 
 static_assert(sizeof(struct marena_stats) + HEAD ==
 	      sizeof(struct marena_ioc_stats), "one of them has grown");
-static_assert(offsetof(struct marena_stats, assists_ns) + HEAD ==
-	      offsetof(struct marena_ioc_stats, assists_ns),
+static_assert(offsetof(struct marena_stats, threads_stopped) + HEAD ==
+	      offsetof(struct marena_ioc_stats, threads_stopped),
 	      "the fields are not in the same order");
 
 int marena_stats_sized(struct marena *a, struct marena_stats *stats,

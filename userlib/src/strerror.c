@@ -15,7 +15,7 @@ static const struct words errors[] = {
 	{ 0, "success" },
 	{ EACCES, "the arena's mode or the handle's rights do not permit it" },
 	{ EADDRINUSE, "the arena's address is taken, or the process has it open for reading only" },
-	{ EBUSY, "a thread did not leave its section, so the cycle was given up" },
+	{ EBUSY, "a thread in a section could not be read, so the cycle was given up" },
 	{ EDEADLK, "a thread in a section cannot wait for a cycle" },
 	{ EDQUOT, "the owner's limit of memory, arenas or address space is reached" },
 	{ EEXIST, "the name is taken" },

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR MIT
 /* Threads: their states, from the first use of a handle to their exit. */
+#define _GNU_SOURCE
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "section.h"
 
@@ -97,9 +99,29 @@ static void table_drop(struct marena_thread_table *table, uint32_t index)
 	thread_free(t);
 }
 
+/*
+ * Where the stack of the calling thread ends, or 0: where its mapping does. That
+ * is so for the first thread; others' may be next to other memory.
+ */
+static uintptr_t stack_end(void)
+{
+	pthread_attr_t attr;
+	void *start = NULL;
+	size_t size = 0;
+
+	if (getpid() == gettid() || pthread_getattr_np(pthread_self(), &attr))
+		return 0;
+	pthread_attr_getstack(&attr, &start, &size);
+	pthread_attr_destroy(&attr);
+	return (uintptr_t)start + size;
+}
+
 static int slot_acquire(struct marena *a, struct marena_thread *t)
 {
-	struct marena_slot_op op = { .size = sizeof(op) };
+	struct marena_slot_op op = {
+		.size = sizeof(op),
+		.stack_end = stack_end(),
+	};
 	int err;
 
 	err = marena_ioctl(marena_keep(a)->client_fd, MARENA_SLOT_ACQUIRE, &op);
@@ -107,6 +129,7 @@ static int slot_acquire(struct marena *a, struct marena_thread *t)
 		return err;
 	t->slot_index = op.slot;
 	t->slot = &a->slots[op.slot];
+	__atomic_store_n(&t->slot->gate, t->gate + 1, __ATOMIC_RELAXED);
 	return 0;
 }
 

@@ -18,7 +18,8 @@
  * struct marena_thread - one thread's state of one handle
  * @key: that of the handle
  * @slot: the thread's slot in the client's mapping
- * @gate: the gate, as it was seen open when the last section began: even
+ * @gate: the gate as it was when the last section began, or a lease was asked for
+ *        in it: even. @slot->gate says the same
  * @depth: how many sections the thread is in
  * @leases: where the thread may allocate
  * @arena_id: number of the arena

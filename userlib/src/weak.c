@@ -19,7 +19,11 @@ int marena_weak_set(struct marena *a, struct marena_weak *field, const void *p)
 	return 0;
 }
 
-/* In a section. The object stays alive until it ends. */
+/*
+ * In a section. The object stays alive until it ends. A rendezvous that stops the
+ * thread before it has the pointer is seen afterwards; one that comes later finds
+ * the pointer in a register.
+ */
 static int weak_load(struct marena *a, const struct marena_weak *field,
 		     void **p)
 {
@@ -29,10 +33,9 @@ static int weak_load(struct marena *a, const struct marena_weak *field,
 	};
 	int err;
 
-	if (likely(!__atomic_load_n(&a->control->weak, __ATOMIC_ACQUIRE))) {
-		*p = __atomic_load_n(&field->target, __ATOMIC_ACQUIRE);
+	*p = __atomic_load_n(&field->target, __ATOMIC_ACQUIRE);
+	if (likely(!__atomic_load_n(&a->control->weak, __ATOMIC_ACQUIRE)))
 		return 0;
-	}
 	err = marena_ioctl(marena_keep(a)->client_fd, MARENA_WEAK_GET, &cmd);
 	*p = (void *)(uintptr_t)cmd.object;
 	return err;

@@ -6,6 +6,7 @@
 #ifndef MARENA_COMPAT_H
 #define MARENA_COMPAT_H
 
+#include <linux/elf.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/ns_common.h>

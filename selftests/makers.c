@@ -70,7 +70,7 @@ static void *make_notes(void *arg)
 
 	if (m->stays)
 		mt_assert_eq(marena_enter(m->a), 0);
-	for (i = 0; !is___atomic_store_n(&makers_end, 1, __ATOMIC_RELEASE); i = (i + 1) % HOLDS) {
+	for (i = 0; !is_set(&makers_end); i = (i + 1) % HOLDS) {
 		drop_note(m, notes[i], numbers[i]);
 		notes[i] = make_note(m);
 		numbers[i] = m->made;

@@ -31,6 +31,14 @@ static void marena_sweep_page(struct marena_arena *arena,
 	mutex_unlock(&arena->lock);
 }
 
+/* Does a span begin on page @i of the region, or perhaps so? */
+static bool marena_span_may_begin(struct marena_region *region, unsigned int i)
+{
+	const struct marena_span *span = READ_ONCE(region->spans[i]);
+
+	return span && (!i || span != READ_ONCE(region->spans[i - 1]));
+}
+
 static void marena_sweep_heap(struct marena_arena *arena,
 			      struct marena_settled *done)
 {
@@ -43,7 +51,7 @@ static void marena_sweep_heap(struct marena_arena *arena,
 		if (!region)
 			continue;
 		for (i = 0; i < MARENA_REGION_PAGES; i++) {
-			if (READ_ONCE(region->spans[i]))
+			if (marena_span_may_begin(region, i))
 				marena_sweep_page(arena, region, i, done);
 			cond_resched();
 		}

@@ -11,9 +11,10 @@
  * object is marked, and all that it refers to will be; or it is, then the object
  * is as good as gone if it is not marked.
  *
- * @weak is set in the rendezvous, while no thread is in a section. A thread that
- * reads it as 0 inside one takes its reference before the next rendezvous, in
- * the snapshot of which it counts. A type that is registered while marking needs
+ * @weak is set in the rendezvous, before threads go on that were kept out of their
+ * sections or stopped in them. One that reads it as 0 in a section, then the
+ * field, and finds the gate as it was before, has its pointer from before the
+ * next rendezvous, which finds that. A type that is registered while marking needs
  * none of that: whatever is stored in its objects was held after the rendezvous,
  * and is not found dead.
  */

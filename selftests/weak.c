@@ -83,13 +83,19 @@ static int ask(struct mt_client *c, const void *field, void **object)
 /* With a reference taken. */
 static void *get(struct mt_thread *t, struct node **field)
 {
+	const struct marena_control *control = t->client->control;
 	void *object;
+	__u32 gate;
 
 	mt_enter(t);
-	if (__atomic_load_n(&t->client->control->weak, __ATOMIC_ACQUIRE))
-		mt_assert_eq(ask(t->client, field, &object), 0);
-	else
-		object = __atomic_load_n(field, __ATOMIC_ACQUIRE);
+	do {
+		gate = __atomic_load_n(&control->gate, __ATOMIC_ACQUIRE) & ~1U;
+		if (__atomic_load_n(&control->weak, __ATOMIC_ACQUIRE))
+			mt_assert_eq(ask(t->client, field, &object), 0);
+		else
+			object = __atomic_load_n(field, __ATOMIC_ACQUIRE);
+	} while ((__atomic_load_n(&control->gate, __ATOMIC_ACQUIRE) & ~1U) !=
+		 gate);
 	if (object)
 		mt_take(t->client, object);
 	mt_leave(t);

@@ -291,8 +291,9 @@ struct marena_attach {
  *        succeed puts the old value back
  * @weak: written by the kernel. Non-zero from a rendezvous until the weak fields
  *        whose targets died by then have been cleared: a weak field is then
- *        read by MARENA_WEAK_GET, and else with a plain load. It rises in no
- *        section. Read with acquire order, before the field
+ *        read by MARENA_WEAK_GET, and else with a plain load. Read with acquire
+ *        order, before the field. If @gate, but for its lowest bit, is not the
+ *        same before and after all that, it is to be done anew
  * @reserved: reads 0
  *
  * To enter a section, a thread stores a non-zero value into the @section of

@@ -19,12 +19,8 @@ int marena_weak_set(struct marena *a, struct marena_weak *field, const void *p)
 	return 0;
 }
 
-/*
- * In a section. The object stays alive until it ends. A rendezvous that stops the
- * thread before it has the pointer is seen afterwards; one that comes later finds
- * the pointer in a register.
- */
-static int weak_load(struct marena *a, const struct marena_weak *field,
+/* The flag comes first: what a field held before it fell may have been dying. */
+static int weak_read(struct marena *a, const struct marena_weak *field,
 		     void **p)
 {
 	struct marena_weak_get cmd = {
@@ -33,11 +29,30 @@ static int weak_load(struct marena *a, const struct marena_weak *field,
 	};
 	int err;
 
-	*p = __atomic_load_n(&field->target, __ATOMIC_ACQUIRE);
-	if (likely(!__atomic_load_n(&a->control->weak, __ATOMIC_ACQUIRE)))
+	if (likely(!__atomic_load_n(&a->control->weak, __ATOMIC_ACQUIRE))) {
+		*p = __atomic_load_n(&field->target, __ATOMIC_ACQUIRE);
 		return 0;
+	}
 	err = marena_ioctl(marena_keep(a)->client_fd, MARENA_WEAK_GET, &cmd);
 	*p = (void *)(uintptr_t)cmd.object;
+	return err;
+}
+
+/*
+ * In a section. The object stays alive until it ends: if no rendezvous has stopped
+ * the thread while it read the field, then what it found is alive, and one that
+ * comes later finds the pointer in a register.
+ */
+static int weak_load(struct marena *a, const struct marena_weak *field,
+		     void **p)
+{
+	uint32_t gate;
+	int err;
+
+	do {
+		gate = section_gate(a) & ~1U;
+		err = weak_read(a, field, p);
+	} while (!err && unlikely((section_gate(a) & ~1U) != gate));
 	return err;
 }
 

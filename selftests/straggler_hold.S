@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * hold_NAME(complement, ready, go): the thread has the pointer in the place of
- * that name alone, from before it stores to *ready until *go is not 0.
+ * that name alone, from before it stores to *ready until *go is not 0. A new
+ * thread has the vector registers of the one that made it, and what they hold.
  */
 	.text
 
@@ -9,6 +10,9 @@
 	.globl	hold_\name
 	.type	hold_\name, @function
 hold_\name:
+	.irp	n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+	pxor	%xmm\n, %xmm\n
+	.endr
 	movq	%rdi, %rax
 	notq	%rax
 .endm

@@ -157,10 +157,13 @@ litmus: lib
 check:
 	+@scripts/check
 
+check-model:
+	@scripts/check-model
+
 # ---- the rest --------------------------------------------------------------
 
 clean:
-	rm -rf $(build)/{kernel,root,userlib,tools,examples,bench,selftests,check,coverage,stages}
+	rm -rf $(build)/{kernel,root,userlib,tools,examples,bench,selftests,check,coverage,stages,model}
 
 distclean:
 	rm -rf $(build)
@@ -199,6 +202,8 @@ Checking the sources
   make check             builds with W=1 for 6.1 and 6.12, sparse, coccicheck,
                          gcc -fanalyzer, checkpatch, kernel-doc, shellcheck,
                          licence lines
+  make check-model       all states of the models of the collector, and of
+                         models without one of its rules, which must fail
 
 Fetched packages are kept in $$MARENA_CACHE, else ~/.cache/marena.
 endef
@@ -209,4 +214,4 @@ help:
 
 .PHONY: all module lib tools examples benchmarks install modules_install \
 	stage stage-parts vm test coverage test-full soak fuzz demo bench litmus \
-	check clean distclean help
+	check check-model clean distclean help

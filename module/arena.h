@@ -46,6 +46,7 @@
 
 #include "barrier.h"
 #include "collector.h"
+#include "mutation.h"
 #include "pace.h"
 
 struct file;
@@ -250,7 +251,8 @@ static inline u64 marena_mapping_size(const struct marena_arena *arena)
 static inline bool marena_is_protecting(const struct marena_arena *arena)
 {
 	/* Pairs with the store in marena_barrier_cut(). */
-	return smp_load_acquire(&arena->barrier.protecting);
+	return smp_load_acquire(&arena->barrier.protecting) &&
+	       !marena_mutated(MARENA_SKIP_PROTECTING);
 }
 
 static inline bool marena_gate_is_open(const struct marena_arena *arena)

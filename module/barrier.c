@@ -46,10 +46,12 @@
 #include "compat.h"
 #include "generation.h"
 #include "mark.h"
+#include "mutation.h"
 #include "refs.h"
 #include "region.h"
 #include "span.h"
 #include "type.h"
+#include "verify.h"
 
 /* Pages this close to each other are protected by one call. */
 #define MARENA_PROTECT_GAP	16
@@ -106,7 +108,8 @@ static void marena_page_save_locked(struct marena_region *region,
 	struct marena_barrier *barrier = &region->arena->barrier;
 
 	lockdep_assert_held(&region->lock);
-	if (test_bit(i, region->saved) || PageHWPoison(page))
+	if (test_bit(i, region->saved) || PageHWPoison(page) ||
+	    marena_mutated(MARENA_SKIP_COPY))
 		return;
 	if (!region->copies && *copies) {
 		/* Pairs with the load in marena_copy_of(). */
@@ -119,7 +122,7 @@ static void marena_page_save_locked(struct marena_region *region,
 		smp_store_release(&region->copies[i], *copy);
 		*copy = NULL;
 		atomic64_inc(&barrier->copied);
-	} else {
+	} else if (!marena_mutated(MARENA_SKIP_SHADE)) {
 		marena_shade_page(region, i, page);
 		atomic64_inc(&barrier->shaded);
 	}
@@ -263,7 +266,7 @@ again:
 /* Wait until a fault that has the page locked has made it writable. */
 void marena_page_drain(struct page *page)
 {
-	if (PageLocked(page)) {
+	if (PageLocked(page) && !marena_mutated(MARENA_SKIP_DRAIN)) {
 		lock_page(page);
 		unlock_page(page);
 	}
@@ -455,6 +458,7 @@ void marena_barrier_cut(struct marena_arena *arena, struct list_head *clients)
 			;
 		marena_refs_cut(client);
 	}
+	marena_verify_reach(arena, clients);
 	WRITE_ONCE(arena->marking, true);
 	/* Whoever sees this sees that marking has begun. */
 	smp_store_release(&barrier->protecting, false);

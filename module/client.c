@@ -14,6 +14,7 @@
 #include "fault.h"
 #include "fs.h"
 #include "ioctl.h"
+#include "mutation.h"
 #include "offer.h"
 #include "refs.h"
 #include "slot.h"
@@ -109,7 +110,8 @@ void marena_client_end(struct marena_client *client)
 	if (ends) {
 		marena_leases_drop(client);
 		/* Not stored in vain: the collector reads it after marking. */
-		orphaned = arena->marking && READ_ONCE(client->counting);
+		orphaned = arena->marking && READ_ONCE(client->counting) &&
+			   !marena_mutated(MARENA_SKIP_ORPHAN);
 		if (orphaned)
 			client->orphaned = true;
 	}

@@ -37,6 +37,7 @@
 #include "span.h"
 #include "stop.h"
 #include "sweep.h"
+#include "verify.h"
 #include "weak.h"
 
 static void marena_set_phase(struct marena_arena *arena,
@@ -110,6 +111,7 @@ static int marena_cycle(struct marena_arena *arena)
 	if (!marena_mark(arena, &clients, &figures))
 		err = -EINTR;
 	figures.mark_ns = ktime_get_ns() - begun;
+	marena_verify_marks(arena);
 	if (!err && arena->weak) {
 		marena_set_phase(arena, MARENA_PHASE_CLEAR);
 		marena_weak_clear(arena);
@@ -127,6 +129,7 @@ static int marena_cycle(struct marena_arena *arena)
 	marena_generation_end(arena, &swept);
 	marena_sweep(arena, &swept);
 	figures.sweep_ns = ktime_get_ns() - begun;
+	marena_verify_tables(arena);
 
 	marena_collector_account(&arena->col, &swept);
 	marena_cycle_account(arena, &figures);
@@ -162,7 +165,9 @@ static void marena_attempt(struct marena_arena *arena,
 	int err;
 
 	marena_attempt_begin(arena, reason);
+	marena_verify_begin(arena);
 	err = marena_cycle(arena);
+	marena_verify_end(arena, !err);
 	marena_pace_end(arena);
 	marena_set_phase(arena, MARENA_PHASE_IDLE);
 

@@ -11,6 +11,7 @@
 #include <linux/marena.h>
 
 #include "mark_stack.h"
+#include "verify.h"
 
 struct marena_arena;
 struct mem_cgroup;
@@ -77,6 +78,7 @@ struct marena_cycle_figures {
  * @reclaimed: pages given back in all
  * @pause_max_ns: longest @last.pause_ns
  * @last: figures of the last whole cycle
+ * @verification: who has cycles verified (verify.h says which field is whose)
  */
 struct marena_collector {
 	struct task_struct *task;
@@ -112,6 +114,7 @@ struct marena_collector {
 	u64 reclaimed;
 	u64 pause_max_ns;
 	struct marena_cycle_figures last;
+	struct marena_verification verification;
 };
 
 void marena_collector_account(struct marena_collector *col,

@@ -28,6 +28,7 @@
 #include "generation.h"
 #include "mark.h"
 #include "marker.h"
+#include "mutation.h"
 #include "region.h"
 #include "scan.h"
 #include "span.h"
@@ -229,6 +230,8 @@ void marena_remember(struct marena_region *region, const unsigned long *pages)
 	struct marena_arena *arena = region->arena;
 	unsigned int i;
 
+	if (marena_mutated(MARENA_SKIP_REMEMBERED))
+		return;
 	for_each_set_bit(i, pages, MARENA_REGION_PAGES) {
 		WRITE_ONCE(region->remembered[i], arena->survivals);
 		if (list_empty(&region->remembered_link))

@@ -29,6 +29,7 @@
 #include "span.h"
 #include "stats.h"
 #include "type.h"
+#include "verify.h"
 #include "weak.h"
 
 union marena_args {
@@ -45,6 +46,7 @@ union marena_args {
 	struct marena_ioc_stats stats;
 	struct marena_ioc_settings settings;
 	struct marena_pages pages;
+	struct marena_verify verify;
 	struct marena_refs refs;
 	struct marena_events events;
 	struct marena_slot_op slot;
@@ -343,6 +345,15 @@ static int marena_run_events(struct marena_request *req)
 			      marena_request_file(req, file, &args->fd);
 }
 
+static int marena_run_verify(struct marena_request *req)
+{
+	if (req->args.verify.flags & ~MARENA_VERIFY_MINOR)
+		return -EINVAL;
+	if (!(req->file->f_mode & FMODE_WRITE))
+		return -EACCES;
+	return marena_verify(marena_arena_of(req->file), &req->args.verify);
+}
+
 static int marena_run_slot_acquire(struct marena_request *req)
 {
 	return marena_slot_acquire(marena_client_of(req->file),
@@ -462,6 +473,8 @@ static const struct marena_command marena_arena_commands[] = {
 		       struct marena_ioc_settings, reserved),
 	MARENA_COMMAND(MARENA_EVENTS, marena_run_events,
 		       struct marena_events, fd),
+	MARENA_COMMAND(MARENA_VERIFY, marena_run_verify,
+		       struct marena_verify, first),
 	{}
 };
 

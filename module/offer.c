@@ -185,17 +185,34 @@ void marena_offers_drop(struct marena_client *client)
 	mutex_unlock(&arena->offer_lock);
 }
 
-void marena_offers_visit(struct marena_arena *arena,
-			 void (*visit)(void *ctx, u64 offset), void *ctx)
+static void marena_offers_each(struct marena_arena *arena,
+			       void (*visit)(void *ctx, u64 offset), void *ctx)
 {
 	struct rb_node *node;
 
-	mutex_lock(&arena->offer_lock);
+	lockdep_assert_held(&arena->offer_lock);
 	for (node = rb_first(&arena->offers); node; node = rb_next(node)) {
 		visit(ctx, rb_entry(node, struct marena_offer_entry,
 				    node)->offset);
 		cond_resched();
 	}
+}
+
+/* Visit the objects that travel, without a word to the marker. */
+void marena_offers_look(struct marena_arena *arena,
+			void (*visit)(void *ctx, u64 offset), void *ctx)
+{
+	mutex_lock(&arena->offer_lock);
+	marena_offers_each(arena, visit, ctx);
+	mutex_unlock(&arena->offer_lock);
+}
+
+/* The marker visits them. */
+void marena_offers_visit(struct marena_arena *arena,
+			 void (*visit)(void *ctx, u64 offset), void *ctx)
+{
+	mutex_lock(&arena->offer_lock);
+	marena_offers_each(arena, visit, ctx);
 	WRITE_ONCE(arena->offers_pending, false);
 	mutex_unlock(&arena->offer_lock);
 }

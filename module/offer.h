@@ -13,6 +13,8 @@ int marena_accept(struct marena_client *client, struct marena_offer *arg);
 int marena_withdraw(struct marena_client *client,
 		    const struct marena_offer *arg);
 void marena_offers_drop(struct marena_client *client);
+void marena_offers_look(struct marena_arena *arena,
+			void (*visit)(void *ctx, u64 offset), void *ctx);
 void marena_offers_visit(struct marena_arena *arena,
 			 void (*visit)(void *ctx, u64 offset), void *ctx);
 

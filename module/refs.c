@@ -23,6 +23,7 @@
 #include "compat.h"
 #include "fs.h"
 #include "mark.h"
+#include "mutation.h"
 #include "refs.h"
 #include "region.h"
 #include "span.h"
@@ -246,7 +247,8 @@ static void marena_refs_save(struct marena_client *client, unsigned long index,
 	int err;
 
 	if (!READ_ONCE(client->counting) || xa_load(&client->copies, index) ||
-	    !marena_refs_is_of_use(client, page))
+	    !marena_refs_is_of_use(client, page) ||
+	    marena_mutated(MARENA_SKIP_MAP_COPY))
 		return;
 	copy = marena_copy_alloc(arena, GFP_KERNEL);
 	if (copy) {
@@ -258,8 +260,9 @@ static void marena_refs_save(struct marena_client *client, unsigned long index,
 		if (err != -ENOMEM)
 			return;
 	}
-	marena_refs_visit_page(page, (u64)index * PAGE_SIZE, marena_shade,
-			       arena);
+	if (!marena_mutated(MARENA_SKIP_SHADE))
+		marena_refs_visit_page(page, (u64)index * PAGE_SIZE,
+				       marena_shade, arena);
 	/* Without memory for this, it may be shaded once more. */
 	marena_refs_keep_copy(client, index, MARENA_REFS_SHADED);
 }
@@ -373,6 +376,8 @@ static bool marena_refs_visit_cut(struct marena_client *client,
 	if (!copy) {
 		any = marena_refs_visit_page(page, (u64)index * PAGE_SIZE,
 					     visit, ctx);
+		if (marena_mutated(MARENA_SKIP_MAP_RECHECK))
+			return any;
 		/* If any of that was new, then a copy is there by now. */
 		smp_rmb();
 		copy = xa_load(&client->copies, index);
@@ -420,6 +425,22 @@ void marena_refs_visit(struct marena_client *client,
 		cond_resched();
 	}
 	marena_refs_uncut(client);
+}
+
+/* Visit the offset of every object that the client's map counts now. */
+void marena_refs_look(struct marena_client *client,
+		      void (*visit)(void *ctx, u64 offset), void *ctx)
+{
+	unsigned long index = 0;
+	struct page *page;
+
+	while ((page = marena_refs_page_next(client, &index, XA_PRESENT))) {
+		marena_refs_visit_page(page, (u64)index * PAGE_SIZE, visit,
+				       ctx);
+		put_page(page);
+		index++;
+		cond_resched();
+	}
 }
 
 /*
@@ -561,7 +582,8 @@ static int marena_spills_set(struct marena_client *client, u64 granule,
 	lockdep_assert_held(&client->spill_lock);
 	if (!units) {
 		/* The marker may be yet to come by, and find the byte saved. */
-		if (READ_ONCE(client->counting))
+		if (READ_ONCE(client->counting) &&
+		    !marena_mutated(MARENA_SKIP_SPILL_SHADE))
 			marena_shade(client->arena,
 				     granule << MARENA_GRANULE_SHIFT);
 		xa_erase(&client->spills, granule);

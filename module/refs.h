@@ -13,6 +13,8 @@ int marena_refs_take(struct marena_client *client, u64 offset);
 int marena_spill(struct marena_client *client, const struct marena_spill *arg);
 void marena_refs_visit(struct marena_client *client,
 		       void (*visit)(void *ctx, u64 offset), void *ctx);
+void marena_refs_look(struct marena_client *client,
+		      void (*visit)(void *ctx, u64 offset), void *ctx);
 void marena_spills_visit(struct marena_client *client,
 			 void (*visit)(void *ctx, u64 offset), void *ctx);
 vm_fault_t marena_refs_mkwrite(struct marena_client *client,

@@ -29,6 +29,7 @@
 
 #include "arena.h"
 #include "client.h"
+#include "mutation.h"
 #include "rendezvous.h"
 #include "slot.h"
 #include "span.h"
@@ -77,6 +78,8 @@ static void marena_cpus_barrier(struct list_head *clients)
 	struct marena_client *client;
 	struct mm_struct *last = NULL;
 
+	if (marena_mutated(MARENA_SKIP_INTERRUPT))
+		return;
 	/* Orders the stores to the gates before the reads of the masks. */
 	smp_mb();
 	list_for_each_entry(client, clients, cycle_link) {
@@ -109,7 +112,8 @@ static bool marena_any_in_section(struct list_head *clients)
 /* Wait until all sections are left. Returns false if the budget is spent. */
 static bool marena_sections_wait(struct list_head *clients, ktime_t until)
 {
-	while (marena_any_in_section(clients)) {
+	while (marena_any_in_section(clients) &&
+	       !marena_mutated(MARENA_SKIP_SECTIONS)) {
 		if (kthread_should_stop() ||
 		    ktime_after(ktime_get(), until))
 			return false;

@@ -10,6 +10,7 @@
 
 #include "arena.h"
 #include "mark.h"
+#include "mutation.h"
 #include "name.h"
 #include "root.h"
 #include "span.h"
@@ -51,7 +52,8 @@ static void marena_root_let_go(struct marena_arena *arena,
 			       const struct marena_root_entry *entry)
 {
 	lockdep_assert_held(&arena->root_lock);
-	if (READ_ONCE(arena->roots_pending))
+	if (READ_ONCE(arena->roots_pending) &&
+	    !marena_mutated(MARENA_SKIP_ROOT_SHADE))
 		marena_shade(arena, entry->offset);
 }
 
@@ -156,15 +158,32 @@ int marena_root_get(struct marena_arena *arena, struct marena_root *arg,
 	return err;
 }
 
-void marena_roots_visit(struct marena_arena *arena,
-			void (*visit)(void *ctx, u64 offset), void *ctx)
+static void marena_roots_each(struct marena_arena *arena,
+			      void (*visit)(void *ctx, u64 offset), void *ctx)
 {
 	struct rb_node *node;
 
-	mutex_lock(&arena->root_lock);
+	lockdep_assert_held(&arena->root_lock);
 	for (node = rb_first(&arena->roots); node; node = rb_next(node))
 		visit(ctx, rb_entry(node, struct marena_root_entry,
 				    node)->offset);
+}
+
+/* Visit the objects that are roots, without a word to the marker. */
+void marena_roots_look(struct marena_arena *arena,
+		       void (*visit)(void *ctx, u64 offset), void *ctx)
+{
+	mutex_lock(&arena->root_lock);
+	marena_roots_each(arena, visit, ctx);
+	mutex_unlock(&arena->root_lock);
+}
+
+/* The marker visits them. What becomes of the roots after that is not its. */
+void marena_roots_visit(struct marena_arena *arena,
+			void (*visit)(void *ctx, u64 offset), void *ctx)
+{
+	mutex_lock(&arena->root_lock);
+	marena_roots_each(arena, visit, ctx);
 	WRITE_ONCE(arena->roots_pending, false);
 	mutex_unlock(&arena->root_lock);
 }

@@ -9,6 +9,8 @@ int marena_root_get(struct marena_arena *arena, struct marena_root *arg,
 		    u64 __user *object);
 void marena_roots_visit(struct marena_arena *arena,
 			void (*visit)(void *ctx, u64 offset), void *ctx);
+void marena_roots_look(struct marena_arena *arena,
+		       void (*visit)(void *ctx, u64 offset), void *ctx);
 void marena_roots_destroy(struct marena_arena *arena);
 
 #endif /* MARENA_ROOT_H */

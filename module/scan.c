@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 
 #include "mark.h"
+#include "mutation.h"
 #include "region.h"
 #include "scan.h"
 #include "span.h"
@@ -165,6 +166,8 @@ static void marena_scan_snapshot(struct marena_marker *marker,
 					    marena_copy_at(marker, last);
 		marker->page = ~0ULL;
 		marena_scan_bytes(marker, span, start, from, to);
+		if (marena_mutated(MARENA_SKIP_RECHECK))
+			return;
 		/* Orders what was read before the looks for copies. */
 		smp_rmb();
 	} while (marena_copy_at(marker, first) != first_copy ||

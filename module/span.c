@@ -21,6 +21,7 @@
 #include "event.h"
 #include "generation.h"
 #include "mark.h"
+#include "mutation.h"
 #include "pace.h"
 #include "page.h"
 #include "region.h"
@@ -599,10 +600,10 @@ static int marena_span_lease(struct marena_client *client,
 				   span->nr_pages, &fresh);
 	if (err)
 		return err;
-	if (!fresh)
+	if (!fresh && !marena_mutated(MARENA_SKIP_ZERO))
 		marena_span_zero_free(arena, span);
 	marena_span_forget_free(arena, span);
-	if (arena->marking)
+	if (arena->marking && !marena_mutated(MARENA_SKIP_BLACKEN))
 		marena_span_blacken(arena, span);
 	else
 		span->swept = arena->marked;

@@ -430,6 +430,15 @@ FIXTURE_VARIANT_ADD(uapi, events) {
 	},
 };
 
+FIXTURE_VARIANT_ADD(uapi, verify) {
+	.c = {
+		COMMAND(nothing, VERIFY, marena_verify, ARENA),
+		.flags = MARENA_VERIFY_MINOR,
+		.writes = true,
+		.results = true,
+	},
+};
+
 FIXTURE_VARIANT_ADD(uapi, slot_acquire) {
 	.c = {
 		COMMAND(nothing, SLOT_ACQUIRE, marena_slot_op, CLIENT),

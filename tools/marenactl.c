@@ -52,7 +52,7 @@ static const struct command unlink_command = {
 static const struct command *const commands[] = {
 	&list_command, &stats_command, &pages_command, &map_command,
 	&events_command, &settings_command, &set_command,
-	&collect_command, &unlink_command,
+	&collect_command, &verify_command, &unlink_command,
 };
 
 static const struct option options[] = {

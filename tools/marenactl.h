@@ -45,6 +45,7 @@ extern const struct command map_command;
 extern const struct command events_command;
 extern const struct command settings_command;
 extern const struct command set_command;
+extern const struct command verify_command;
 
 /* device_open(): /dev/marena, or the negative of an errno */
 int device_open(void);

@@ -78,6 +78,7 @@ enum {
 	MARENA_CMD_REFS_ALL = 0x18,
 	MARENA_CMD_SETTINGS = 0x19,
 	MARENA_CMD_EVENTS = 0x1a,
+	MARENA_CMD_VERIFY = 0x1b,
 	/* on a client file */
 	MARENA_CMD_SLOT_ACQUIRE = 0x20,
 	MARENA_CMD_SLOT_RELEASE = 0x21,
@@ -701,6 +702,48 @@ struct marena_death {
 	__u32 type;
 	__u32 reserved;
 };
+
+/* The cycle is a minor one, if nobody asks for a major one at that time. */
+#define MARENA_VERIFY_MINOR	(1U << 0)
+
+/**
+ * struct marena_verify - MARENA_VERIFY: run a cycle and check it
+ * @size: sizeof(struct marena_verify)
+ * @flags: MARENA_VERIFY_MINOR; out: 0
+ * @cycle: out: how many cycles there have been then
+ * @objects: out: objects that can be reached, found by other means than the
+ *           collector's
+ * @pages: out: pages of spans, whose reference counts were compared
+ * @unmarked: out: objects that can be reached, and that the cycle did not mark
+ * @dangling: out: references to free slots: of roots, of counts, and of typed
+ *            fields of objects that can be reached
+ * @miscounted: out: pages whose reference count or memory is not what the alloc
+ *              map says
+ * @misaccounted: out: sums of the arena that are not those of its pages and
+ *                spans: charged, resident, free pages, spans, leases
+ * @first: out: address of the first of these, or 0
+ *
+ * For debugging: all threads that enter a section wait until the heap has been
+ * gone over, and so do stores to pages that were not written since the last
+ * cycle. The caller must not be inside a section. Where the program breaks the
+ * contract, or writes nonsense to the maps, that is found as well.
+ *
+ * Needs the right to write. Errors: EBUSY, EINTR, ENOMEM.
+ */
+struct marena_verify {
+	__u32 size;
+	__u32 flags;
+	__u64 cycle;
+	__u64 objects;
+	__u64 pages;
+	__u64 unmarked;
+	__u64 dangling;
+	__u64 miscounted;
+	__u64 misaccounted;
+	__u64 first;
+};
+
+#define MARENA_VERIFY _IO(MARENA_TYPE_BYTE, MARENA_CMD_VERIFY)
 
 /**
  * struct marena_slot_op - MARENA_SLOT_ACQUIRE, MARENA_SLOT_RELEASE

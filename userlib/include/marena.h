@@ -649,6 +649,61 @@ struct marena_event {
 int marena_events(struct marena *a, unsigned int capacity);
 
 /**
+ * struct marena_findings - what a cycle that was verified found
+ * @cycle: how many cycles there have been then
+ * @objects: objects that can be reached, counted beside the collector
+ * @pages: pages whose reference counts were compared
+ * @unmarked: objects that can be reached, and that the cycle took for dead
+ * @dangling: references to free memory: of roots, of counts, and of typed fields
+ *            of objects that can be reached
+ * @miscounted: pages whose reference count or memory is not what is on them
+ * @misaccounted: figures of the arena that are not the sums of its pages
+ * @first: the address of the first of these, or 0
+ *
+ * The structure may grow at its end.
+ */
+struct marena_findings {
+	__u64 cycle;
+	__u64 objects;
+	__u64 pages;
+	__u64 unmarked;
+	__u64 dangling;
+	__u64 miscounted;
+	__u64 misaccounted;
+	__u64 first;
+};
+
+/**
+ * marena_verify_sized() - run a cycle and check it; what marena_verify() calls
+ * @a: a handle
+ * @flags: MARENA_MINOR, or 0
+ * @findings: where to put what was found
+ * @size: bytes of @findings. What the library or the module does not know is 0
+ *
+ * Return: as marena_verify().
+ */
+int marena_verify_sized(struct marena *a, unsigned int flags,
+			struct marena_findings *findings, size_t size);
+
+/**
+ * marena_verify() - run a cycle and check it
+ * @a: a handle
+ * @flags: MARENA_MINOR, or 0
+ * @findings: where to put what was found
+ *
+ * For debugging: all threads wait at their next section until the heap has been
+ * gone over. A program that breaks the rules of marena_put() or of sections has
+ * dangling references as well.
+ *
+ * Return: 0, whatever was found; or as marena_collect(), or -ENOMEM.
+ */
+static inline int marena_verify(struct marena *a, unsigned int flags,
+				struct marena_findings *findings)
+{
+	return marena_verify_sized(a, flags, findings, sizeof(*findings));
+}
+
+/**
  * struct marena_stats - figures of an arena
  * @objects_live: objects that the last cycle found live
  * @bytes_live: bytes of memory that those take, rounded up to size classes

@@ -216,7 +216,7 @@ static int marena_collector_thread(void *data)
 	struct marena_collector *col = &arena->col;
 	enum marena_reason reason;
 	bool at_once;
-	u64 wait_ns;
+	u64 wait_ns = 0;
 
 	set_freezable();
 	/* Allocations with __GFP_ACCOUNT are charged to who made the arena. */

@@ -385,7 +385,7 @@ TEST_F(arena, type_object_size)
 TEST_F(arena, type_reference_fields)
 {
 	static const __u32 bad[][4] = {
-		{ 4 }, { 1 }, { 32 }, { 28 }, { 0xfffffff8 },
+		{ 4 }, { 2 }, { 32 }, { 28 }, { 0xfffffff8 },
 		{ 8, 8 }, { 8, 0 }, { 0, 8, 16, 32 },
 	};
 	static const __u32 nr[] = { 1, 1, 1, 1, 1, 2, 2, 4 };

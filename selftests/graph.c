@@ -3,6 +3,7 @@
  * Large graphs of the shapes that are hard on a marker: long, deep, wide, and
  * such that its stack overflows. Built with the library.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,6 +196,16 @@ TEST_F(graph, wide_array)
 	assert_empty(self->a);
 }
 
+static void set_markers(const char *number)
+{
+	int fd = open("/sys/module/marena/parameters/markers",
+		      O_WRONLY | O_CLOEXEC);
+
+	mt_assert_ge(fd, 0);
+	mt_assert_eq(write(fd, number, 1), 1);
+	close(fd);
+}
+
 /*
  * A comb: each spine element refers to many teeth and, after most of them, to the
  * next spine element, so that depth-first marking has the teeth of all pending.
@@ -223,7 +234,10 @@ TEST_F(graph, more_than_the_mark_stack_holds)
 		ASSERT_EQ(0, marena_put(self->a, top));
 		top = spine;
 	}
+	/* A second marker would scan the teeth meanwhile. */
+	set_markers("1");
 	stats = collect(self->a);
+	set_markers("0");
 	EXPECT_LT(0, stats.mark_overflows);
 	EXPECT_EQ(SPINE * (TEETH + 1), stats.objects_live);
 	ASSERT_EQ(0, marena_put(self->a, top));

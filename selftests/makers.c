@@ -82,12 +82,24 @@ static void *make_notes(void *arg)
 	return NULL;
 }
 
+FIXTURE(makers)
+{
+};
+
+FIXTURE_SETUP(makers)
+{
+}
+
+FIXTURE_TEARDOWN(makers)
+{
+}
+
 /*
  * No two threads are given the same slot, though leases end all the time and
  * threads are stopped in the middle of an allocation; and what is garbage goes,
  * though its maker is in a section for good: memory is for few objects.
  */
-TEST(makers_of_objects)
+TEST_F_TIMEOUT(makers, of_objects, 600)
 {
 	const char *name = mt_name("makers");
 	struct marena_options options = MARENA_OPTIONS_INIT;

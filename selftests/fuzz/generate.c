@@ -306,6 +306,8 @@ static struct fz_value fz_draw_client(struct fz_random *r,
 				      enum fz_domain domain)
 {
 	switch (domain) {
+	case FZ_VERIFY_FLAGS:
+		return fz_constant(fz_flags(r, MARENA_VERIFY_MINOR));
 	case FZ_COLLECT_FLAGS:
 		return fz_constant(fz_one_in(r, 4) ? fz_flags(r, 0) :
 				   MARENA_COLLECT_NOWAIT |

@@ -164,7 +164,7 @@ struct fz_call fz_calls[] = {
 	      OUT(struct marena_events, fd, 'F')),
 	IOCTL("verify", MARENA_VERIFY, struct marena_verify, FZ_ARENA, 4,
 	      IN(struct marena_verify, size, FZ_SIZE),
-	      IN(struct marena_verify, flags, FZ_COLLECT_FLAGS)),
+	      IN(struct marena_verify, flags, FZ_VERIFY_FLAGS)),
 	IOCTL("slot_acquire", MARENA_SLOT_ACQUIRE, struct marena_slot_op,
 	      FZ_CLIENT_FD, 8,
 	      IN(struct marena_slot_op, size, FZ_SIZE),

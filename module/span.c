@@ -38,6 +38,9 @@
 /* Regions that a large object makes before others may have the lock. */
 #define MARENA_REGION_BATCH	256
 
+/* Cycles that are run for a lease before there is no room for it. */
+#define MARENA_LEASE_CYCLES	3
+
 /* Leases that are taken back before others may have the lock. */
 #define MARENA_REVOKE_BATCH	256
 
@@ -714,20 +717,26 @@ static int marena_lease_or_collect(struct marena_client *client,
 				   struct marena_lease *arg)
 {
 	struct marena_arena *arena = client->arena;
+	unsigned int cycles;
 	u64 cycle;
 	int err;
 
-	err = marena_lease_at_open_gate(client, type, arg);
-	if (err != -ENOSPC && err != -EDQUOT && err != -ENOMEM)
-		return err;
-	if (arg->flags & MARENA_LEASE_NOWAIT) {
-		marena_collector_request(arena, MARENA_REASON_LIMIT, true);
-		return err;
+	for (cycles = 0;; cycles++) {
+		err = marena_lease_at_open_gate(client, type, arg);
+		if (err != -ENOSPC && err != -EDQUOT && err != -ENOMEM)
+			return err;
+		/* Others may have taken what the last cycle freed. */
+		if (cycles == MARENA_LEASE_CYCLES)
+			return err;
+		if (arg->flags & MARENA_LEASE_NOWAIT) {
+			marena_collector_request(arena, MARENA_REASON_LIMIT,
+						 true);
+			return err;
+		}
+		if (marena_collector_run(arena, MARENA_REASON_LIMIT, true,
+					 &cycle) == -EINTR)
+			return -EINTR;
 	}
-	if (marena_collector_run(arena, MARENA_REASON_LIMIT, true,
-				 &cycle) == -EINTR)
-		return -EINTR;
-	return marena_lease_at_open_gate(client, type, arg);
 }
 
 /* MARENA_LEASE */

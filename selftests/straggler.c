@@ -257,11 +257,13 @@ TEST_F(place, of_a_pointer)
 		ASSERT_EQ(0, collect(self->fd));
 		stats = mt_stats(self->fd);
 		EXPECT_EQ(1, stats.threads_stopped);
-		EXPECT_EQ(variant->found ? 2 : 0, stats.objects_live);
 		EXPECT_EQ(variant->found,
 			  mt_alloc_bit(&self->w.arena, object));
-		EXPECT_EQ(variant->found,
-			  mt_alloc_bit(&self->w.arena, child));
+		/* Its address may also be in what a thread has of its maker. */
+		if (!variant->found)
+			continue;
+		EXPECT_EQ(2, stats.objects_live);
+		EXPECT_TRUE(mt_alloc_bit(&self->w.arena, child));
 	}
 	straggler_end(&s);
 	ASSERT_EQ(0, collect(self->fd));

@@ -223,12 +223,17 @@ static void marena_page_note_written(struct marena_region *region,
 			  &region->arena->barrier.written);
 }
 
-/* Wait until the snapshot is taken; then the fault is to be tried again. */
+/*
+ * Wait until the snapshot is taken; then the fault is to be tried again. Not by
+ * a task that is killed: in the kernel it would do so without a pause, and keep
+ * the collector from the CPU.
+ */
 vm_fault_t marena_barrier_wait(struct marena_arena *arena)
 {
-	wait_event_killable(arena->barrier.wait,
-			    !READ_ONCE(arena->barrier.protecting));
-	return VM_FAULT_NOPAGE;
+	int err = wait_event_killable(arena->barrier.wait,
+				      !READ_ONCE(arena->barrier.protecting));
+
+	return err ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
 }
 
 /* A page of the heap is to be made writable. On success, it is locked. */

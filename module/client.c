@@ -14,6 +14,7 @@
 #include "fault.h"
 #include "fs.h"
 #include "ioctl.h"
+#include "lease.h"
 #include "mutation.h"
 #include "offer.h"
 #include "refs.h"

@@ -22,7 +22,11 @@
 #include "arena.h"
 #include "client.h"
 #include "collector.h"
+#include "event.h"
 #include "free.h"
+#include "generation.h"
+#include "lease.h"
+#include "page.h"
 #include "refs.h"
 #include "span.h"
 #include "type.h"
@@ -52,9 +56,9 @@ static bool marena_span_may_change(struct marena_arena *arena,
 				   const struct marena_span *span)
 {
 	if (span->client)
-		return !span->class ||
+		return marena_span_is_large(span) ||
 		       !(span->type->flags & MARENA_TYPE_F_EVENTS);
-	return span->class ||
+	return !marena_span_is_large(span) ||
 	       READ_ONCE(arena->col.phase) != MARENA_PHASE_SWEEP;
 }
 
@@ -119,6 +123,38 @@ static struct marena_client *marena_client_next(struct marena_arena *arena,
 	       list_entry(next, struct marena_client, link);
 }
 
+/*
+ * Free the object at @offset, for the client, which finds that nothing keeps it.
+ * The slot may be used again at once where it is leased; so it is zeroed. A large
+ * object's lease ends, if it is the client's.
+ */
+static void marena_free_object(struct marena_client *client, u64 offset,
+			       struct marena_settled *done)
+{
+	struct marena_arena *arena = client->arena;
+	struct marena_span *span = marena_span_at(arena, offset);
+	u64 bit = (offset - span->offset) / MARENA_GRANULE;
+	unsigned long *bits = marena_span_alloc_bits(arena, span);
+
+	lockdep_assert_held(&arena->lock);
+	if (span->type->flags & MARENA_TYPE_F_EVENTS)
+		marena_events_tell(arena, span, bit / BITS_PER_LONG,
+				   BIT(bit % BITS_PER_LONG));
+	marena_slot_forget(arena, span, offset);
+	if (marena_span_is_large(span)) {
+		if (span->client == client)
+			marena_span_unlease(arena, span);
+	} else if (span->client) {
+		marena_pages_zero(arena, offset, span->slot_size);
+	}
+	/* Whoever sees the slot free sees the zeroes. */
+	smp_mb__before_atomic();
+	clear_bit(bit, bits);
+	done->freed++;
+	if (!span->client && !arena->marking)
+		marena_span_settle(arena, span, done);
+}
+
 static void marena_batch_free(struct marena_client *client,
 			      struct marena_batch *batch)
 {
@@ -134,8 +170,7 @@ static void marena_batch_free(struct marena_client *client,
 	for (i = 0; i < batch->nr; i++)
 		/* It may be named twice. */
 		if (marena_may_free(arena, batch->offsets[i]))
-			marena_span_free_object(client, batch->offsets[i],
-						&done);
+			marena_free_object(client, batch->offsets[i], &done);
 	batch->nr = done.freed;
 	marena_collector_account(&arena->col, &done);
 }

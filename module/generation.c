@@ -51,15 +51,13 @@ struct marena_span_bits {
 static struct marena_span_bits marena_span_bits(struct marena_arena *arena,
 						struct marena_span *span)
 {
-	struct marena_region *region =
-		marena_region(arena, span->offset >> MARENA_REGION_SHIFT);
-	unsigned int page = (span->offset >> MARENA_PAGE_SHIFT) %
-			    MARENA_REGION_PAGES;
-	unsigned int at = page * (MARENA_PAGE_GRANULES / BITS_PER_LONG);
+	struct marena_region *region = marena_span_region(arena, span);
+	unsigned int at = marena_span_first(span) *
+			  (MARENA_PAGE_GRANULES / BITS_PER_LONG);
 
 	return (struct marena_span_bits){
-		.alloc = marena_alloc_bits(region, page),
-		.mark = region->mark + at,
+		.alloc = marena_span_alloc_bits(arena, span),
+		.mark = marena_span_mark_bits(arena, span),
 		.low = region->age[0] + at,
 		.high = region->age[1] + at,
 		.words = marena_span_words(span),

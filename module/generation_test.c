@@ -3,6 +3,7 @@
  * Tests of generation.c: how objects age, and what is remembered for how long.
  */
 #include "client.h"
+#include "lease.h"
 #include "test.h"
 
 /* In each bit an object of another age; which survive is in @survivors. */

@@ -17,6 +17,7 @@
 #include "free.h"
 #include "fs.h"
 #include "ioctl.h"
+#include "lease.h"
 #include "name.h"
 #include "offer.h"
 #include "pace.h"

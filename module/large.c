@@ -54,11 +54,9 @@ static void marena_large_sweep_span(struct marena_arena *arena,
 				    struct marena_settled *done)
 {
 	u64 page = span->offset >> MARENA_PAGE_SHIFT;
-	unsigned int i = page % MARENA_REGION_PAGES;
-	struct marena_region *region = marena_region_of_page(arena, page);
-	unsigned long *alloc = marena_alloc_bits(region, i);
+	unsigned long *alloc = marena_span_alloc_bits(arena, span);
 	bool was = test_bit(0, alloc);
-	bool live = was && test_bit(0, marena_mark_bits(region, i)) &&
+	bool live = was && test_bit(0, marena_span_mark_bits(arena, span)) &&
 		    marena_pages_referenced(arena, page, 1);
 
 	lockdep_assert_held(&arena->lock);

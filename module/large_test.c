@@ -5,6 +5,7 @@
 #include <kunit/test.h>
 #include <linux/sizes.h>
 
+#include "lease.h"
 #include "test.h"
 
 /* Several pieces, and one that is not whole. */
@@ -42,15 +43,6 @@ static void marena_test_large_make(struct kunit *test,
 	arena->marks_hold = true;
 }
 
-static unsigned long *marena_test_large_marks(struct marena_span *span,
-					      struct marena_arena *arena)
-{
-	u64 page = span->offset >> MARENA_PAGE_SHIFT;
-
-	return marena_mark_bits(marena_region_of_page(arena, page),
-				page % MARENA_REGION_PAGES);
-}
-
 /* Nothing has marked it: all of it goes. */
 static void marena_test_large_dead(struct kunit *test)
 {
@@ -74,7 +66,7 @@ static void marena_test_large_live(struct kunit *test)
 	struct marena_settled done = {};
 
 	marena_test_large_make(test, &c);
-	set_bit(0, marena_test_large_marks(c.span, c.arena));
+	set_bit(0, marena_span_mark_bits(c.arena, c.span));
 	marena_large_sweep(c.arena, &done);
 	KUNIT_EXPECT_EQ(test, done.freed, 0);
 	KUNIT_EXPECT_EQ(test, done.reclaimed, 0);
@@ -82,7 +74,7 @@ static void marena_test_large_live(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, c.span->swept, c.arena->marked);
 	KUNIT_EXPECT_FALSE(test, list_empty(&c.arena->large));
 
-	clear_bit(0, marena_test_large_marks(c.span, c.arena));
+	clear_bit(0, marena_span_mark_bits(c.arena, c.span));
 	/* It has been swept for this pass. */
 	marena_large_sweep(c.arena, &done);
 	KUNIT_EXPECT_EQ(test, c.arena->nr_spans, 1);

@@ -29,6 +29,7 @@
 
 #include "arena.h"
 #include "client.h"
+#include "lease.h"
 #include "mutation.h"
 #include "rendezvous.h"
 #include "slot.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Spans: runs of pages that hold objects of one class. Here they are made,
- * leased to clients, settled and taken down, all under arena->lock.
+ * settled, swept and taken down, all under arena->lock; lease.c gives them out.
  *
  * Settling a span makes the kernel's reference counts of its pages what its
  * alloc map says. A page is charged while its count is above zero; when it
@@ -11,7 +11,6 @@
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
-#include <linux/nospec.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -20,12 +19,8 @@
 #include "collector.h"
 #include "event.h"
 #include "generation.h"
-#include "mark.h"
-#include "mutation.h"
-#include "pace.h"
 #include "page.h"
 #include "region.h"
-#include "space.h"
 #include "span.h"
 #include "type.h"
 
@@ -37,12 +32,6 @@
 
 /* Regions that a large object makes before others may have the lock. */
 #define MARENA_REGION_BATCH	256
-
-/* Cycles that are run for a lease before there is no room for it. */
-#define MARENA_LEASE_CYCLES	3
-
-/* Leases that are taken back before others may have the lock. */
-#define MARENA_REVOKE_BATCH	256
 
 static struct kmem_cache *marena_span_cache;
 
@@ -67,31 +56,6 @@ u32 marena_size_of_class(unsigned int class)
 		return (class + 1) * 16;
 	class -= 8;
 	return (5 + class % 4) << (class / 4 + 5);
-}
-
-static bool marena_span_is_large(const struct marena_span *span)
-{
-	return !span->class;
-}
-
-static struct marena_region *marena_span_region(struct marena_arena *arena,
-						struct marena_span *span)
-{
-	return marena_region(arena, span->offset >> MARENA_REGION_SHIFT);
-}
-
-/* The index of a span's first page in its region. */
-static unsigned int marena_span_first(const struct marena_span *span)
-{
-	return (span->offset >> MARENA_PAGE_SHIFT) % MARENA_REGION_PAGES;
-}
-
-/* Spans of small slots lie within one page of alloc map. */
-static unsigned long *marena_span_alloc_bits(struct marena_arena *arena,
-					     struct marena_span *span)
-{
-	return marena_alloc_bits(marena_span_region(arena, span),
-				 marena_span_first(span));
 }
 
 /* Where in arena->classes a class is. */
@@ -433,8 +397,7 @@ static bool marena_span_is_empty(struct marena_arena *arena,
 }
 
 /* Nobody leases the span, and it is not to be leased. */
-static void marena_span_unlist(struct marena_arena *arena,
-			       struct marena_span *span)
+void marena_span_unlist(struct marena_arena *arena, struct marena_span *span)
 {
 	lockdep_assert_held(&arena->lock);
 	if (marena_span_is_large(span))
@@ -447,9 +410,8 @@ static void marena_span_unlist(struct marena_arena *arena,
  * Settle a span that is not leased: see the top of this file. Marking does not
  * go on.
  */
-static void marena_span_settle(struct marena_arena *arena,
-			       struct marena_span *span,
-			       struct marena_settled *done)
+void marena_span_settle(struct marena_arena *arena, struct marena_span *span,
+			struct marena_settled *done)
 {
 	u64 page = span->offset >> MARENA_PAGE_SHIFT;
 	u16 counts[MARENA_SPAN_MAX_PAGES];
@@ -474,14 +436,6 @@ static void marena_span_settle(struct marena_arena *arena,
 		list_move(&span->link, &span->class->partial);
 	else
 		marena_span_unlist(arena, span);
-}
-
-/* Spans of small slots have their marks in one region. */
-static unsigned long *marena_span_mark_bits(struct marena_arena *arena,
-					    struct marena_span *span)
-{
-	return marena_mark_bits(marena_span_region(arena, span),
-				marena_span_first(span));
 }
 
 /* Free what the last cycle did not mark. The span is not leased. */
@@ -538,8 +492,8 @@ static struct marena_span *marena_class_take(struct marena_arena *arena,
 }
 
 /* A span for objects of @bytes, that is not leased and in no list. */
-static struct marena_span *marena_span_get(struct marena_arena *arena,
-					   struct marena_type *type, u64 bytes)
+struct marena_span *marena_span_get(struct marena_arena *arena,
+				    struct marena_type *type, u64 bytes)
 {
 	struct marena_class *class;
 	struct marena_span *span;
@@ -551,354 +505,6 @@ static struct marena_span *marena_span_get(struct marena_arena *arena,
 		return ERR_PTR(-ENOMEM);
 	span = marena_class_take(arena, class);
 	return span ? span : marena_span_make_small(arena, class);
-}
-
-/* All bytes of free slots are to read 0. Absent pages do so anyway. */
-static void marena_span_zero_free(struct marena_arena *arena,
-				  struct marena_span *span)
-{
-	unsigned long *bits = marena_span_alloc_bits(arena, span);
-	unsigned int stride = span->slot_size / MARENA_GRANULE;
-	u32 slot;
-
-	if (marena_span_is_large(span))
-		return;
-	for (slot = 0; slot < span->nr_slots; slot++)
-		if (!test_bit(slot * stride, bits))
-			marena_pages_zero(arena,
-					  span->offset + slot * span->slot_size,
-					  span->slot_size);
-}
-
-/*
- * Objects that come to be in the span while marking are live: mark what is
- * free. The marks of what is not a slot mean nothing.
- */
-static void marena_span_blacken(struct marena_arena *arena,
-				struct marena_span *span)
-{
-	unsigned long *mark = marena_span_mark_bits(arena, span);
-	unsigned long *alloc = marena_span_alloc_bits(arena, span);
-	unsigned int word;
-
-	lockdep_assert_held(&arena->lock);
-	if (marena_span_is_large(span)) {
-		set_bit(0, mark);
-		return;
-	}
-	for (word = 0; word < marena_span_words(span); word++)
-		atomic_long_or(~READ_ONCE(alloc[word]),
-			       (atomic_long_t *)&mark[word]);
-}
-
-static int marena_span_lease(struct marena_client *client,
-			     struct marena_span *span, u32 gate)
-{
-	struct marena_arena *arena = client->arena;
-	bool fresh;
-	int err;
-
-	lockdep_assert_held(&arena->lock);
-	err = marena_pages_add_ref(arena, span->offset >> MARENA_PAGE_SHIFT,
-				   span->nr_pages, &fresh);
-	if (err)
-		return err;
-	if (!fresh && !marena_mutated(MARENA_SKIP_ZERO))
-		marena_span_zero_free(arena, span);
-	marena_span_forget_free(arena, span);
-	if (arena->marking && !marena_mutated(MARENA_SKIP_BLACKEN))
-		marena_span_blacken(arena, span);
-	else
-		span->swept = arena->marked;
-	marena_span_set_young(arena, span);
-	span->client = client;
-	span->gate = gate;
-	list_add_tail(&span->link, &client->leases);
-	list_add_tail(&span->arena_link, &arena->leases);
-	arena->nr_leases++;
-	return 0;
-}
-
-static void marena_span_unlease(struct marena_arena *arena,
-				struct marena_span *span)
-{
-	lockdep_assert_held(&arena->lock);
-	span->client = NULL;
-	marena_span_unlist(arena, span);
-	list_del_init(&span->arena_link);
-	arena->nr_leases--;
-}
-
-/*
- * Nobody leases the span any more, or, if not @leased, it could not be. Nothing
- * goes while marking: then the sweep settles it. If that has been by already and
- * left it alone, the marks hold.
- */
-static void marena_span_release(struct marena_arena *arena,
-				struct marena_span *span, bool leased)
-{
-	struct marena_settled done = {};
-
-	lockdep_assert_held(&arena->lock);
-	if (arena->marking) {
-		if (!leased && span->class)
-			list_move(&span->link, &span->class->partial);
-		return;
-	}
-	/* Nothing is swept by those marks any more, so it may be leased. */
-	if (!arena->marks_hold)
-		span->swept = arena->marked;
-	if (marena_span_is_swept(arena, span)) {
-		marena_span_settle(arena, span, &done);
-		return;
-	}
-	marena_span_sweep(arena, span, &done);
-	marena_collector_account(&arena->col, &done);
-}
-
-/*
- * One try. -EAGAIN: the gate is closed, and the caller waits for it, or there
- * is more to be done. A caller inside a section does not wait, as the gate may
- * wait for it in turn.
- */
-static int marena_lease_try(struct marena_client *client,
-			    struct marena_type *type, struct marena_lease *arg)
-{
-	struct marena_arena *arena = client->arena;
-	struct marena_span *span;
-	int err;
-
-	lockdep_assert_held(&arena->lock);
-	if (client->ended)
-		return -ESTALE;
-	if (!marena_gate_is_open(arena) && !(arg->flags & MARENA_LEASE_NOWAIT))
-		return -EAGAIN;
-
-	arg->gate = READ_ONCE(arena->gate) & ~1U;
-	span = marena_span_get(arena, type, arg->bytes);
-	if (IS_ERR(span))
-		return PTR_ERR(span);
-	err = marena_span_lease(client, span, arg->gate);
-	if (err) {
-		marena_span_release(arena, span, false);
-		return err;
-	}
-	arg->bytes = span->slot_size;
-	arg->base = arena->base + span->offset;
-	arg->nr_slots = span->nr_slots;
-	marena_pace_leased(arena);
-	return 0;
-}
-
-static int marena_lease_at_open_gate(struct marena_client *client,
-				     struct marena_type *type,
-				     struct marena_lease *arg)
-{
-	struct marena_arena *arena = client->arena;
-	int err;
-
-	for (;;) {
-		if (mutex_lock_killable(&arena->lock))
-			return -EINTR;
-		err = marena_lease_try(client, type, arg);
-		mutex_unlock(&arena->lock);
-		if (err != -EAGAIN)
-			return err;
-		if (arg->flags & MARENA_LEASE_NOWAIT)
-			continue;
-		err = marena_gate_wait(arena);
-		if (err)
-			return err;
-	}
-}
-
-static int marena_lease_or_collect(struct marena_client *client,
-				   struct marena_type *type,
-				   struct marena_lease *arg)
-{
-	struct marena_arena *arena = client->arena;
-	unsigned int cycles;
-	u64 cycle;
-	int err;
-
-	for (cycles = 0;; cycles++) {
-		err = marena_lease_at_open_gate(client, type, arg);
-		if (err != -ENOSPC && err != -EDQUOT && err != -ENOMEM)
-			return err;
-		/* Others may have taken what the last cycle freed. */
-		if (cycles == MARENA_LEASE_CYCLES)
-			return err;
-		if (arg->flags & MARENA_LEASE_NOWAIT) {
-			marena_collector_request(arena, MARENA_REASON_LIMIT,
-						 true);
-			return err;
-		}
-		if (marena_collector_run(arena, MARENA_REASON_LIMIT, true,
-					 &cycle) == -EINTR)
-			return -EINTR;
-	}
-}
-
-/* MARENA_LEASE */
-int marena_lease(struct marena_client *client, struct marena_lease *arg)
-{
-	struct marena_arena *arena = client->arena;
-	struct marena_type *type;
-	int err;
-
-	if (arg->flags & ~MARENA_LEASE_NOWAIT)
-		return -EINVAL;
-	type = marena_type_find(arena, arg->type);
-	if (!type || !arg->bytes || arg->bytes > MARENA_SPACE_LARGEST ||
-	    arg->bytes % type->object_size)
-		return -EINVAL;
-	if (arg->bytes > arena->size)
-		return -ENOSPC;
-
-	err = marena_lease_or_collect(client, type, arg);
-	if (!err && !(arg->flags & MARENA_LEASE_NOWAIT))
-		marena_assist(arena, DIV_ROUND_UP_ULL(arg->nr_slots * arg->bytes,
-						      MARENA_PAGE_SIZE));
-	return err;
-}
-
-/*
- * Free the object at @offset, for the client, which finds that nothing keeps it.
- * The slot may be used again at once where it is leased; so it is zeroed. A large
- * object's lease ends, if it is the client's.
- */
-void marena_span_free_object(struct marena_client *client, u64 offset,
-			     struct marena_settled *done)
-{
-	struct marena_arena *arena = client->arena;
-	struct marena_span *span = marena_span_at(arena, offset);
-	u64 bit = (offset - span->offset) / MARENA_GRANULE;
-	unsigned long *bits = marena_span_alloc_bits(arena, span);
-
-	lockdep_assert_held(&arena->lock);
-	if (span->type->flags & MARENA_TYPE_F_EVENTS)
-		marena_events_tell(arena, span, bit / BITS_PER_LONG,
-				   BIT(bit % BITS_PER_LONG));
-	marena_slot_forget(arena, span, offset);
-	if (marena_span_is_large(span)) {
-		if (span->client == client)
-			marena_span_unlease(arena, span);
-	} else if (span->client) {
-		marena_pages_zero(arena, offset, span->slot_size);
-	}
-	/* Whoever sees the slot free sees the zeroes. */
-	smp_mb__before_atomic();
-	clear_bit(bit, bits);
-	done->freed++;
-	if (!span->client && !arena->marking)
-		marena_span_settle(arena, span, done);
-}
-
-/* MARENA_UNLEASE */
-int marena_unlease(struct marena_client *client,
-		   const struct marena_lease *arg)
-{
-	struct marena_arena *arena = client->arena;
-	u64 offset = arg->base - arena->base;
-	struct marena_span *span;
-	int err = -ENOENT;
-
-	if (arg->flags)
-		return -EINVAL;
-	if (offset >= arena->size)
-		return -ENOENT;
-	offset = array_index_nospec(offset, arena->size);
-	mutex_lock(&arena->lock);
-	span = marena_span_at(arena, offset);
-	if (span && span->client == client && span->offset == offset &&
-	    arg->gate == span->gate &&
-	    arg->gate == (READ_ONCE(arena->gate) & ~1U)) {
-		marena_span_unlease(arena, span);
-		marena_span_release(arena, span, true);
-		err = 0;
-	}
-	mutex_unlock(&arena->lock);
-	return err;
-}
-
-/* The client has ended: end its leases. */
-void marena_leases_drop(struct marena_client *client)
-{
-	struct marena_arena *arena = client->arena;
-	struct marena_span *span, *next;
-
-	lockdep_assert_held(&arena->lock);
-	list_for_each_entry_safe(span, next, &client->leases, link) {
-		marena_span_unlease(arena, span);
-		marena_span_release(arena, span, true);
-		cond_resched();
-	}
-}
-
-/*
- * The rendezvous has succeeded, but a stopped thread of the client may be using
- * leases of before. @gate: which, as its slot says.
- */
-void marena_leases_keep(struct marena_client *client, u32 gate)
-{
-	struct marena_arena *arena = client->arena;
-	struct marena_span *span;
-
-	mutex_lock(&arena->lock);
-	list_for_each_entry(span, &client->leases, link)
-		if (span->gate != arena->gate &&
-		    (!gate || span->gate == gate - 1))
-			span->kept = true;
-	mutex_unlock(&arena->lock);
-}
-
-/*
- * The lease goes on. What comes to be in the span is live, and so is what is
- * there: of an object that has just been made, the thread may have nothing yet
- * by which to know it.
- */
-static void marena_span_keep(struct marena_arena *arena,
-			     struct marena_span *span)
-{
-	unsigned int stride = span->slot_size / MARENA_GRANULE;
-	unsigned long *bits = marena_span_alloc_bits(arena, span);
-	u32 slot;
-
-	lockdep_assert_held(&arena->lock);
-	span->kept = false;
-	list_move_tail(&span->arena_link, &arena->leases);
-	for (slot = 0; slot < span->nr_slots; slot++)
-		if (test_bit(slot * stride, bits))
-			marena_shade(arena, span->offset +
-					    slot * span->slot_size);
-	marena_span_blacken(arena, span);
-}
-
-/*
- * The rendezvous has succeeded, and leases of before are worth nothing, but for
- * those that are kept: take them out of the tables. The counts of their pages
- * are left for the sweep to settle.
- */
-void marena_leases_revoke(struct marena_arena *arena)
-{
-	struct marena_span *span;
-	unsigned int n = 0;
-
-	mutex_lock(&arena->lock);
-	while (!list_empty(&arena->revoked)) {
-		span = list_first_entry(&arena->revoked, struct marena_span,
-					arena_link);
-		if (span->kept)
-			marena_span_keep(arena, span);
-		else
-			marena_span_unlease(arena, span);
-		if (++n % MARENA_REVOKE_BATCH)
-			continue;
-		mutex_unlock(&arena->lock);
-		cond_resched();
-		mutex_lock(&arena->lock);
-	}
-	mutex_unlock(&arena->lock);
 }
 
 /* The arena goes: nobody leases or marks any more. */

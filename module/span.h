@@ -98,21 +98,59 @@ int marena_span_init(void);
 void marena_span_exit(void);
 void marena_spans_destroy(struct marena_arena *arena);
 
-int marena_lease(struct marena_client *client, struct marena_lease *arg);
-int marena_unlease(struct marena_client *client,
-		   const struct marena_lease *arg);
-void marena_leases_drop(struct marena_client *client);
-void marena_leases_keep(struct marena_client *client, u32 gate);
-void marena_leases_revoke(struct marena_arena *arena);
+struct marena_span *marena_span_get(struct marena_arena *arena,
+				    struct marena_type *type, u64 bytes);
+void marena_span_unlist(struct marena_arena *arena, struct marena_span *span);
+void marena_span_settle(struct marena_arena *arena, struct marena_span *span,
+			struct marena_settled *done);
 void marena_span_sweep(struct marena_arena *arena, struct marena_span *span,
 		       struct marena_settled *done);
 
 void marena_span_destroy(struct marena_arena *arena, struct marena_span *span);
 
+/* One object, larger than MARENA_SMALL_MAX, that has the span for itself. */
+static inline bool marena_span_is_large(const struct marena_span *span)
+{
+	return !span->class;
+}
+
+/* The region that it begins in; one of small slots lies in that alone. */
+static inline struct marena_region *
+marena_span_region(const struct marena_arena *arena,
+		   const struct marena_span *span)
+{
+	return marena_region(arena, span->offset >> MARENA_REGION_SHIFT);
+}
+
+/* The index of a span's first page in its region. */
+static inline unsigned int
+marena_span_first(const struct marena_span *span)
+{
+	return (span->offset >> MARENA_PAGE_SHIFT) % MARENA_REGION_PAGES;
+}
+
+/* Spans of small slots lie within one page of alloc map. */
+static inline unsigned long *
+marena_span_alloc_bits(const struct marena_arena *arena,
+		       const struct marena_span *span)
+{
+	return marena_alloc_bits(marena_span_region(arena, span),
+				 marena_span_first(span));
+}
+
+/* Spans of small slots have their marks in one region. */
+static inline unsigned long *
+marena_span_mark_bits(const struct marena_arena *arena,
+		      const struct marena_span *span)
+{
+	return marena_mark_bits(marena_span_region(arena, span),
+				marena_span_first(span));
+}
+
 /* Words of the alloc map, and of the marks, in which slots begin. */
 static inline unsigned int marena_span_words(const struct marena_span *span)
 {
-	return !span->class ? 1 :
+	return marena_span_is_large(span) ? 1 :
 	       span->nr_pages * MARENA_PAGE_GRANULES / BITS_PER_LONG;
 }
 
@@ -127,8 +165,6 @@ static inline bool marena_span_is_swept(const struct marena_arena *arena,
 	       (!span->young && (s32)(span->swept - arena->major) >= 0);
 }
 
-void marena_span_free_object(struct marena_client *client, u64 offset,
-			     struct marena_settled *done);
 bool marena_object_starts(struct marena_arena *arena, u64 offset);
 const struct marena_type *marena_object_type(struct marena_arena *arena,
 					     u64 address);

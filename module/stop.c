@@ -43,8 +43,9 @@
 #include "arena.h"
 #include "client.h"
 #include "compat.h"
-#include "stack.h"
+#include "lease.h"
 #include "span.h"
+#include "stack.h"
 #include "stop.h"
 
 /* Below the stack pointer a function may keep so much. */

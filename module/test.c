@@ -12,6 +12,7 @@
 #include <linux/sched/mm.h>
 
 #include "fs.h"
+#include "lease.h"
 #include "refs.h"
 #include "region.h"
 #include "test.h"
@@ -150,6 +151,18 @@ u8 *marena_test_refs(struct kunit *test, struct marena_client *client,
 	unlock_page(page);
 	put_page(page);
 	return (u8 *)page_address(page) + granule % PAGE_SIZE;
+}
+
+/* As if the client had ended its lease of the span. */
+int marena_test_unlease(struct marena_client *client,
+			const struct marena_span *span)
+{
+	const struct marena_lease args = {
+		.gate = client->arena->gate,
+		.base = client->arena->base + span->offset,
+	};
+
+	return marena_unlease(client, &args);
 }
 
 /* An object starts at @offset, says user space. */

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef MARENA_LEASE_H
+#define MARENA_LEASE_H
+
+#include <linux/types.h>
+
+#include <linux/marena.h>
+
+struct marena_arena;
+struct marena_client;
+struct marena_span;
+
+int marena_lease(struct marena_client *client, struct marena_lease *arg);
+int marena_unlease(struct marena_client *client,
+		   const struct marena_lease *arg);
+void marena_span_unlease(struct marena_arena *arena, struct marena_span *span);
+void marena_leases_drop(struct marena_client *client);
+void marena_leases_keep(struct marena_client *client, u32 gate);
+void marena_leases_revoke(struct marena_arena *arena);
+
+#endif /* MARENA_LEASE_H */

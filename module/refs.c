@@ -120,7 +120,7 @@ static int marena_refs_page_make(struct marena_client *client,
 	int err;
 
 	page = marena_mapped_page_alloc(client->inode->i_mapping,
-					MARENA_REFS_PAGE + index);
+					MARENA_REFS_PAGE + index, 0);
 	if (!page)
 		return -ENOMEM;
 	err = xa_insert(&client->pages, index, page, GFP_KERNEL_ACCOUNT);
@@ -622,8 +622,9 @@ static int marena_spill_in(struct marena_client *client, u64 granule, u8 *byte)
 	unsigned long units = marena_spilled(client, granule);
 	u8 count = READ_ONCE(*byte);
 
+	/* If there is something in the byte now, another thread was faster. */
 	if (!units)
-		return -ENOENT;
+		return count ? 0 : -ENOENT;
 	do {
 		if (count >= MARENA_SPILL_UNIT)
 			return 0;

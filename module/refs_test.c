@@ -70,6 +70,9 @@ static void marena_test_spill(struct kunit *test)
 	*byte = 0;
 	KUNIT_EXPECT_EQ(test, marena_test_spill_in(client, byte), 0);
 	KUNIT_EXPECT_EQ(test, client->nr_spills, 0);
+	/* So for another thread, which found 0 as well. */
+	KUNIT_EXPECT_EQ(test, marena_test_spill_in(client, byte), 0);
+	KUNIT_EXPECT_EQ(test, *byte, MARENA_SPILL_UNIT);
 	*byte = 0;
 	KUNIT_EXPECT_EQ(test, marena_test_spill_in(client, byte), -ENOENT);
 	KUNIT_EXPECT_TRUE(test, xa_empty(&client->spills));

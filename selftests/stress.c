@@ -67,6 +67,7 @@ struct stage {
 
 struct worker {
 	struct stage *stage;
+	struct mt_client *client;
 	struct mt_thread thread;
 	struct mt_random random;
 	struct held held[NR_HELD];
@@ -358,6 +359,8 @@ static void *work(void *arg)
 {
 	struct worker *w = arg;
 
+	/* In a section, it is this thread's stack that counts. */
+	mt_thread_init(&w->thread, w->client);
 	while (!__atomic_load_n(&w->stage->over, __ATOMIC_RELAXED))
 		step(w);
 	return NULL;
@@ -380,7 +383,7 @@ static void run_worker(void *arg)
 		struct worker *w = &workers[i];
 
 		w->stage = stage;
-		mt_thread_init(&w->thread, &client);
+		w->client = &client;
 		mt_random_init(&w->random, stage->seed + 977 * self + i);
 		w->next_id = ((__u64)self << 32) + ((__u64)i << 31) + 1;
 		mt_assert_eq(pthread_create(&threads[i], NULL, work, w), 0);

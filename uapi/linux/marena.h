@@ -754,8 +754,10 @@ struct marena_verify {
  * @stack_end: ACQUIRE: where the caller's stack ends, the address behind what was
  *             pushed first; 0: where its mapping ends. RELEASE: must be 0
  *
- * A slot belongs to the thread that acquired it; the kernel takes it back when
- * that thread has exited. Acquired slots read 0. Errors: ENOSPC where all are
+ * A slot belongs to the thread that acquired it, and is for the sections of that
+ * alone: it is the one that is stopped, and whose registers and stack are read,
+ * where a cycle does not wait for the section's end. The kernel takes the slot
+ * back when the thread has exited. Acquired slots read 0. Errors: ENOSPC where all are
  * taken; EINVAL where @slot is not the caller's.
  */
 struct marena_slot_op {
@@ -828,11 +830,11 @@ struct marena_lease {
  *      the byte is below, the reverse
  * @reserved: must be 0
  *
- * The caller is inside a section. Both
- * succeed and do nothing where the byte does not ask for it (another thread was
- * faster). A put that finds 0 in the byte tries SPILL_IN. Errors:
- * ENOENT (SPILL_IN) where the kernel holds none; EINVAL where no object starts
- * at the address.
+ * The caller is inside a section. Both succeed and do nothing where the byte does
+ * not ask for it, or is no longer 0 (another thread was faster). A put that finds
+ * 0 in the byte tries SPILL_IN, and looks again. Errors: ENOENT (SPILL_IN) where
+ * there is none, neither in the kernel nor in the byte; EINVAL where no object
+ * starts at the address.
  */
 struct marena_spill {
 	__u32 size;

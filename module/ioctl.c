@@ -410,7 +410,9 @@ static int marena_run_refs(struct marena_request *req)
 static int marena_run_weak_get(struct marena_request *req)
 {
 	return marena_weak_get(marena_client_of(req->file)->arena,
-			       &req->args.weak_get);
+			       &req->args.weak_get,
+			       &((struct marena_weak_get __user *)
+				 req->user)->object);
 }
 
 static int marena_run_offer(struct marena_request *req)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What an address stands for.
+ * What an address stands for, and how a caller gets one.
  */
 #include <linux/nospec.h>
+#include <linux/pagemap.h>
+#include <linux/uaccess.h>
 
 #include "arena.h"
 #include "region.h"
@@ -36,4 +38,27 @@ const struct marena_type *marena_object_type(struct marena_arena *arena,
 		type = marena_span_at(arena, offset)->type;
 	mutex_unlock(&arena->lock);
 	return type;
+}
+
+/*
+ * Write an address to the caller's memory. Whoever lets go of what leads to the
+ * object, or takes the snapshot, waits for a lock that is held here: so at each
+ * moment it can be found there, or in the caller's memory. -EFAULT: this is not
+ * there just now.
+ */
+int marena_address_tell(u64 __user *to, u64 address)
+{
+	int err;
+
+	pagefault_disable();
+	err = put_user(address, to);
+	pagefault_enable();
+	return err;
+}
+
+/* It could not be told: see that the memory is there. May it be tried again? */
+bool marena_address_retry(u64 __user *to, int err)
+{
+	return err == -EFAULT &&
+	       !fault_in_safe_writeable((void __user *)to, sizeof(*to));
 }

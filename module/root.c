@@ -2,7 +2,6 @@
 /*
  * Named roots: objects that live because the arena has a name for them.
  */
-#include <linux/pagemap.h>
 #include <linux/rbtree.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -118,10 +117,7 @@ int marena_root_set(struct marena_arena *arena, const struct marena_root *arg)
 	return err;
 }
 
-/*
- * Tell the caller where the root is, while it is the root: so at each moment it
- * is the one, or in the caller's memory. -EFAULT: this is not there just now.
- */
+/* Tell the caller where the root is, while it is the root. */
 static int marena_root_tell(struct marena_arena *arena,
 			    struct marena_root *arg, u64 __user *object)
 {
@@ -134,9 +130,7 @@ static int marena_root_tell(struct marena_arena *arena,
 				 &link);
 	if (entry) {
 		arg->object = arena->base + entry->offset;
-		pagefault_disable();
-		err = put_user(arg->object, object);
-		pagefault_enable();
+		err = marena_address_tell(object, arg->object);
 	}
 	mutex_unlock(&arena->root_lock);
 	return err;
@@ -152,9 +146,7 @@ int marena_root_get(struct marena_arena *arena, struct marena_root *arg,
 		return err;
 	do {
 		err = marena_root_tell(arena, arg, object);
-	} while (err == -EFAULT &&
-		 !fault_in_safe_writeable((void __user *)object,
-					  sizeof(*object)));
+	} while (marena_address_retry(object, err));
 	return err;
 }
 

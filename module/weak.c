@@ -133,8 +133,9 @@ void marena_weak_clear(struct marena_arena *arena)
 	marena_weak_set(arena, false);
 }
 
-/* MARENA_WEAK_GET */
-int marena_weak_get(struct marena_arena *arena, struct marena_weak_get *arg)
+/* What the field refers to, which stays live for this cycle at least. */
+static int marena_weak_look(struct marena_arena *arena,
+			    struct marena_weak_get *arg)
 {
 	u64 offset = arg->field - arena->base, target;
 	u64 *field;
@@ -143,7 +144,7 @@ int marena_weak_get(struct marena_arena *arena, struct marena_weak_get *arg)
 		return -EINVAL;
 	offset = array_index_nospec(offset, arena->size);
 
-	mutex_lock(&arena->lock);
+	lockdep_assert_held(&arena->lock);
 	field = marena_heap_at(arena, offset);
 	target = field ? READ_ONCE(*field) : 0;
 	offset = target - arena->base;
@@ -154,9 +155,24 @@ int marena_weak_get(struct marena_arena *arena, struct marena_weak_get *arg)
 		if (!marena_mark_test(arena, offset))
 			target = 0;
 	}
-	mutex_unlock(&arena->lock);
 	arg->object = target;
 	return 0;
+}
+
+/* MARENA_WEAK_GET. @object: where the result is to be. */
+int marena_weak_get(struct marena_arena *arena, struct marena_weak_get *arg,
+		    u64 __user *object)
+{
+	int err;
+
+	do {
+		mutex_lock(&arena->lock);
+		err = marena_weak_look(arena, arg);
+		if (!err)
+			err = marena_address_tell(object, arg->object);
+		mutex_unlock(&arena->lock);
+	} while (marena_address_retry(object, err));
+	return err;
 }
 
 #ifdef MARENA_KUNIT

@@ -120,7 +120,9 @@ static u64 marena_test_ask(struct kunit *test, struct marena_test_weak *w,
 			 element * MARENA_TEST_ELEMENT,
 	};
 
-	KUNIT_EXPECT_EQ(test, marena_weak_get(w->arena, &arg), 0);
+	mutex_lock(&w->arena->lock);
+	KUNIT_EXPECT_EQ(test, marena_weak_look(w->arena, &arg), 0);
+	mutex_unlock(&w->arena->lock);
 	return arg.object;
 }
 
@@ -274,19 +276,21 @@ static void marena_test_ask_nonsense(struct kunit *test)
 	struct marena_arena *arena = marena_test_arena(test, SZ_2M, 0);
 	struct marena_weak_get arg = { .field = arena->base };
 
-	KUNIT_EXPECT_EQ(test, marena_weak_get(arena, &arg), 0);
+	mutex_lock(&arena->lock);
+	KUNIT_EXPECT_EQ(test, marena_weak_look(arena, &arg), 0);
 	KUNIT_EXPECT_EQ(test, arg.object, 0);
 	arg.field = arena->base + arena->size - 8;
-	KUNIT_EXPECT_EQ(test, marena_weak_get(arena, &arg), 0);
+	KUNIT_EXPECT_EQ(test, marena_weak_look(arena, &arg), 0);
 	arg.field = arena->base + 4;
-	KUNIT_EXPECT_EQ(test, marena_weak_get(arena, &arg), -EINVAL);
+	KUNIT_EXPECT_EQ(test, marena_weak_look(arena, &arg), -EINVAL);
 	arg.field = arena->base + arena->size;
-	KUNIT_EXPECT_EQ(test, marena_weak_get(arena, &arg), -EINVAL);
+	KUNIT_EXPECT_EQ(test, marena_weak_look(arena, &arg), -EINVAL);
 	arg.field = arena->base - 8;
-	KUNIT_EXPECT_EQ(test, marena_weak_get(arena, &arg), -EINVAL);
+	KUNIT_EXPECT_EQ(test, marena_weak_look(arena, &arg), -EINVAL);
 	arg.field = arena->base;
 	arg.flags = 1;
-	KUNIT_EXPECT_EQ(test, marena_weak_get(arena, &arg), -EINVAL);
+	KUNIT_EXPECT_EQ(test, marena_weak_look(arena, &arg), -EINVAL);
+	mutex_unlock(&arena->lock);
 }
 
 static struct kunit_case marena_weak_cases[] = {

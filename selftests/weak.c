@@ -464,7 +464,19 @@ static void make_ballast(struct race *r)
 	mt_assert_eq(marena_put(r->a, head), 0);
 }
 
-TEST(race)
+FIXTURE(race)
+{
+};
+
+FIXTURE_SETUP(race)
+{
+}
+
+FIXTURE_TEARDOWN(race)
+{
+}
+
+TEST_F_TIMEOUT(race, no_dead_target_is_seen, 300)
 {
 	const __u64 cycles = mt_env("MARENA_WEAK_CYCLES", CYCLES);
 	pthread_t replacer, readers[READERS];

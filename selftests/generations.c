@@ -284,32 +284,6 @@ TEST_F(generations, slots_of_old_objects)
 	}
 }
 
-/*
- * A major cycle that is given up has cleared the marks by which a minor one would
- * take old objects for live.
- */
-TEST_F(generations, after_a_cycle_that_was_given_up)
-{
-	struct node *head = make_old(self->t, self->fd, self->type, 100);
-	struct marena_collect once = { .size = sizeof(once) };
-	struct mt_thread other;
-	unsigned int n = 0;
-	int ret;
-
-	mt_thread_init(&other, &self->w.client);
-	mt_enter(&other);
-	ret = mt_ioctl(self->fd, MARENA_COLLECT, &once);
-	ASSERT_TRUE(ret == 0 || ret == -EBUSY);
-	mt_leave(&other);
-	mt_thread_exit(&other);
-	/* So that the span is a young one. */
-	new_node(self->t, self->type);
-	minor(self->fd, 1);
-	for (; head; head = head->next, n++)
-		ASSERT_TRUE(is_there(&self->w, head));
-	EXPECT_EQ(100, n);
-}
-
 /* What a minor cycle marks is what is young, however large the heap is. */
 TEST_F(generations, looks_at_the_young)
 {

@@ -399,6 +399,34 @@ TEST_F(straggler, whose_stack_cannot_be_read)
 	ASSERT_EQ(0, mt_put(t, other));
 }
 
+/*
+ * A major cycle that is given up has cleared the marks by which a minor one takes
+ * old objects for live, without a look at counts that nobody has changed.
+ */
+TEST_F(straggler, makes_the_next_cycle_a_major_one)
+{
+	struct mt_thread *t = &self->w.thread;
+	char *far = mt_new(t, MARENA_TYPE_OPAQUE, 256 * 1024);
+	char *old = mt_new(t, MARENA_TYPE_OPAQUE, 128);
+	struct marena_lease lease;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, mt_collect(self->fd));
+	straggler_start(&self->s, &self->w.client, hold_other_stack,
+			self->w.client.map + MT_PAGE);
+	EXPECT_EQ(-EBUSY, collect(self->fd));
+	straggler_end(&self->s);
+
+	/* Its span is a young one again, and its count is as it was. */
+	ASSERT_EQ(0, mt_lease(self->w.client.fd, MARENA_TYPE_OPAQUE, 128,
+			      &lease));
+	ASSERT_EQ(lease.base, (unsigned long)old);
+	ASSERT_EQ(0, mt_collect_minor(self->fd));
+	EXPECT_TRUE(mt_alloc_bit(&self->w.arena, old));
+	EXPECT_TRUE(mt_alloc_bit(&self->w.arena, far));
+}
+
 /* ------------------------------------------------------------ calls that sleep */
 
 FIXTURE(asleep)

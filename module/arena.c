@@ -74,7 +74,7 @@ marena_arena_alloc(const struct marena_create *args)
 {
 	struct marena_arena *arena;
 
-	arena = kzalloc(sizeof(*arena), GFP_KERNEL_ACCOUNT);
+	arena = marena_pressure_alloc();
 	if (!arena)
 		return NULL;
 	arena->id = atomic64_inc_return(&marena_last_id);
@@ -87,6 +87,7 @@ marena_arena_alloc(const struct marena_create *args)
 
 	mutex_init(&arena->lock);
 	xa_init(&arena->classes);
+	INIT_LIST_HEAD(&arena->pressure_link);
 	INIT_LIST_HEAD(&arena->leases);
 	INIT_LIST_HEAD(&arena->revoked);
 	INIT_LIST_HEAD(&arena->large);
@@ -199,7 +200,7 @@ err_uncharge:
 	if (!marena_planted("lost-charge"))
 		marena_arena_uncharge_user(arena);
 err_free:
-	kfree(arena);
+	marena_pressure_free(arena);
 	return ERR_PTR(err);
 }
 
@@ -216,7 +217,7 @@ void marena_arena_evict(struct marena_arena *arena)
 	marena_fs_unpin();
 	marena_space_release(arena);
 	marena_arena_uncharge_user(arena);
-	kfree(arena);
+	marena_pressure_free(arena);
 }
 
 /*

@@ -19,14 +19,15 @@
  *       client->copies' lock the snapshot of a reference map (spinlock)
  *         col.mark_lock      whether objects may still be marked (rwlock)
  *       event file's lock    its queue (spinlock)
- *   marena_pressure_lock     pressure.c: which arenas there are (spinlock); taken
+ *   lock of a list_lru       pressure.c: which arenas there are (spinlock); taken
  *                            in memory reclaim, below any of the above
  *     collector's lock       what cycles were asked for (spinlock)
  *
- * No user memory is touched, and no mmap_lock taken, under any of them. While
- * the gate is closed, the collector tries for arena->lock, within its budget,
- * and takes page locks and spinlocks: all are held by others for short, bounded
- * work that never waits for the gate, nor for the end of write protection.
+ * No user memory is touched that is not there, and no mmap_lock taken, under any
+ * of them. While the gate is closed, the collector tries for arena->lock, within
+ * its budget, and takes page locks and spinlocks: all are held by others for
+ * short, bounded work that never waits for the gate, nor for the end of write
+ * protection.
  */
 #ifndef MARENA_ARENA_H
 #define MARENA_ARENA_H
@@ -89,8 +90,7 @@ struct marena_user;
  * @inode: our inode (invariant)
  * @user: who is charged (invariant)
  * @space_link: in the list of address ranges (marena_space_lock)
- * @pressure_link: in the list of arenas that the shrinker knows
- *                 (marena_pressure_lock)
+ * @pressure_link: in the list of arenas that the shrinker knows (its lock)
  * @name: its name, or NULL (marena_names_lock)
  * @lock: see above; protects what follows, up to @root_lock
  * @dir: the regions: read without a lock, as a region once there stays

@@ -8,6 +8,7 @@
 
 #include <linux/elf.h>
 #include <linux/fs.h>
+#include <linux/list_lru.h>
 #include <linux/mm.h>
 #include <linux/ns_common.h>
 #include <linux/regset.h>
@@ -185,44 +186,138 @@ static inline bool marena_ns_is_shared(struct ns_common *ns)
 #endif
 }
 
-/* A shrinker that is asked from now on, or NULL: no memory. */
-static inline struct shrinker *
-marena_shrinker_new(unsigned long (*count)(struct shrinker *shrinker,
-					   struct shrink_control *sc),
-		    unsigned long (*scan)(struct shrinker *shrinker,
-					  struct shrink_control *sc))
+#ifndef MARENA_HAVE_LIST_LRU_ADD_OBJ
+static inline bool list_lru_add_obj(struct list_lru *lru,
+				    struct list_head *item)
+{
+	return list_lru_add(lru, item);
+}
+
+static inline bool list_lru_del_obj(struct list_lru *lru,
+				    struct list_head *item)
+{
+	return list_lru_del(lru, item);
+}
+#endif
+
+/* What is done with each item of a list, under its lock. */
+struct marena_lru_visit {
+	void (*visit)(struct list_head *item, void *ctx);
+	void *ctx;
+};
+
+#ifdef MARENA_HAVE_LIST_LRU_LOCK
+static inline enum lru_status marena_lru_item(struct list_head *item,
+					      struct list_lru_one *list,
+					      spinlock_t *lock, void *arg)
+#else
+static inline enum lru_status marena_lru_item(struct list_head *item,
+					      struct list_lru_one *list,
+					      void *arg)
+#endif
+{
+	const struct marena_lru_visit *visit = arg;
+
+	visit->visit(item, visit->ctx);
+	return LRU_ROTATE;
+}
+
+/* The first @nr items that the shrinker is asked for; others are next then. */
+static inline void marena_lru_visit(struct list_lru *lru,
+				    struct shrink_control *sc, unsigned long nr,
+				    void (*visit)(struct list_head *item,
+						  void *ctx), void *ctx)
+{
+	struct marena_lru_visit arg = { visit, ctx };
+
+	list_lru_walk_one(lru, sc->nid, sc->memcg, marena_lru_item, &arg, &nr);
+}
+
+#define MARENA_SHRINKER_FLAGS	(SHRINKER_NUMA_AWARE | SHRINKER_MEMCG_AWARE)
+
+typedef unsigned long marena_shrinker_fn(struct shrinker *shrinker,
+					 struct shrink_control *sc);
+
+/*
+ * A shrinker for what is in @lru, which is made as well, for each memory cgroup
+ * and node. It is asked from now on. NULL: no memory.
+ */
+#ifdef MARENA_HAVE_SHRINKER_ALLOC
+static inline struct shrinker *marena_shrinker_new(struct list_lru *lru,
+						   marena_shrinker_fn *count,
+						   marena_shrinker_fn *scan)
 {
 	struct shrinker *shrinker;
 
-#ifdef MARENA_HAVE_SHRINKER_ALLOC
-	shrinker = shrinker_alloc(0, "marena");
-#else
-	shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
-#endif
+	shrinker = shrinker_alloc(MARENA_SHRINKER_FLAGS, "marena");
 	if (!shrinker)
 		return NULL;
+	if (list_lru_init_memcg(lru, shrinker)) {
+		shrinker_free(shrinker);
+		return NULL;
+	}
 	shrinker->count_objects = count;
 	shrinker->scan_objects = scan;
 	shrinker->seeks = DEFAULT_SEEKS;
-#ifdef MARENA_HAVE_SHRINKER_ALLOC
 	shrinker_register(shrinker);
-#else
-	if (register_shrinker(shrinker, "marena")) {
-		kfree(shrinker);
-		return NULL;
-	}
-#endif
 	return shrinker;
 }
+#else
+static inline unsigned long
+marena_shrinker_has_none(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	return SHRINK_EMPTY;
+}
 
-/* Nobody asks it any more when this returns. */
-static inline void marena_shrinker_free(struct shrinker *shrinker)
+/* The lists need the shrinker's number, which it gets when it is registered. */
+static inline struct shrinker *marena_shrinker_new(struct list_lru *lru,
+						   marena_shrinker_fn *count,
+						   marena_shrinker_fn *scan)
+{
+	struct shrinker *shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
+
+	if (!shrinker)
+		return NULL;
+	shrinker->flags = MARENA_SHRINKER_FLAGS;
+	shrinker->count_objects = marena_shrinker_has_none;
+	shrinker->scan_objects = scan;
+	shrinker->seeks = DEFAULT_SEEKS;
+	if (register_shrinker(shrinker, "marena"))
+		goto err_free;
+	if (list_lru_init_memcg(lru, shrinker))
+		goto err_unregister;
+	/* Orders the lists before the look at them. */
+	smp_store_release(&shrinker->count_objects, count);
+	return shrinker;
+
+err_unregister:
+	unregister_shrinker(shrinker);
+err_free:
+	kfree(shrinker);
+	return NULL;
+}
+#endif
+
+/* Nobody asks it any more when this returns, and the lists, empty, are gone. */
+static inline void marena_shrinker_free(struct shrinker *shrinker,
+					struct list_lru *lru)
 {
 #ifdef MARENA_HAVE_SHRINKER_ALLOC
 	shrinker_free(shrinker);
 #else
 	unregister_shrinker(shrinker);
 	kfree(shrinker);
+#endif
+	list_lru_destroy(lru);
+}
+
+/* The fault has let go of the address space, and is to return VM_FAULT_RETRY. */
+static inline void marena_fault_unlock(struct vm_fault *vmf)
+{
+#ifdef MARENA_HAVE_RELEASE_FAULT_LOCK
+	release_fault_lock(vmf);
+#else
+	mmap_read_unlock(vmf->vma->vm_mm);
 #endif
 }
 

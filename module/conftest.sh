@@ -52,6 +52,19 @@ probes()
 	compiles SHRINKER_ALLOC 'linux/mm.h linux/shrinker.h' '
 		(void)shrinker_alloc(0, "marena");'
 
+	compiles LIST_LRU_ADD_OBJ 'linux/mm.h linux/list_lru.h' '
+		(void)list_lru_add_obj(NULL, NULL);'
+
+	compiles LIST_LRU_LOCK 'linux/mm.h linux/list_lru.h' '
+		enum lru_status (*visit)(struct list_head *,
+					 struct list_lru_one *, spinlock_t *,
+					 void *) = NULL;
+		list_lru_walk_cb walk = visit;
+		(void)walk;'
+
+	compiles RELEASE_FAULT_LOCK 'linux/mm.h' '
+		release_fault_lock(NULL);'
+
 	compiles TIMER_DELETE_SYNC 'linux/timer.h' '
 		struct timer_list *timer = NULL;
 		(void)timer_delete_sync(timer);'

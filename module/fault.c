@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mapping the heap, and populating it at first touch.
+ * Mapping the heap, and populating it at first touch. Where there is no memory
+ * for that, as the memory cgroup is at its limit or the system at its end, but
+ * there may be garbage in the arena, a cycle is run before anybody is killed.
  */
+#include <linux/file.h>
 #include <linux/mman.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -9,10 +12,15 @@
 
 #include "arena.h"
 #include "barrier.h"
+#include "collector.h"
 #include "compat.h"
 #include "fault.h"
 #include "fs.h"
+#include "pace.h"
 #include "region.h"
+
+/* Pages charged since the last cycle (1 MiB) for which one is worth it. */
+#define MARENA_FAULT_FRESH	256
 
 /*
  * The memory of page @i, with a reference taken. NULL: it has none; @may says
@@ -32,14 +40,19 @@ static struct page *marena_heap_page_get(struct marena_region *region,
 	return page;
 }
 
-/* Give page @i memory, unless it has got some, or may not have it any more. */
-static int marena_heap_page_make(struct marena_region *region, unsigned int i)
+/*
+ * Give page @i memory, unless it has got some, or may not have it any more.
+ * @gfp: how hard to try.
+ */
+static int marena_heap_page_make(struct marena_region *region, unsigned int i,
+				 gfp_t gfp)
 {
 	struct marena_arena *arena = region->arena;
 	struct page *page;
 
 	page = marena_mapped_page_alloc(arena->inode->i_mapping,
-					region->index * MARENA_REGION_PAGES + i);
+					region->index * MARENA_REGION_PAGES + i,
+					gfp);
 	if (!page)
 		return -ENOMEM;
 	spin_lock(&region->lock);
@@ -57,30 +70,74 @@ static int marena_heap_page_make(struct marena_region *region, unsigned int i)
 	return 0;
 }
 
-static vm_fault_t marena_heap_fault(struct marena_arena *arena, u64 index,
-				    struct page **page)
+/*
+ * There is no memory, but garbage, perhaps: is a cycle to be run first, and can
+ * the fault wait for that?
+ */
+static bool marena_fault_may_collect(struct vm_fault *vmf,
+				     struct marena_arena *arena)
 {
-	struct marena_region *region = marena_region_of_page(arena, index);
-	unsigned int i = index % MARENA_REGION_PAGES;
+	return fault_flag_allow_retry_first(vmf->flags) &&
+	       !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT) &&
+	       marena_pace_fresh(arena) >= MARENA_FAULT_FRESH;
+}
+
+/*
+ * Run a cycle; then the fault is tried again. The address space can change
+ * meanwhile, and what keeps the arena is our reference to the file.
+ */
+static vm_fault_t marena_fault_collect(struct vm_fault *vmf,
+				       struct marena_arena *arena)
+{
+	struct file *file = get_file(vmf->vma->vm_file);
+	u64 cycle;
+
+	marena_fault_unlock(vmf);
+	marena_collector_run(arena, MARENA_REASON_PRESSURE, true, &cycle);
+	fput(file);
+	return VM_FAULT_RETRY;
+}
+
+/* Memory for page @i of the region, unless it has got some: 0 if there is any. */
+static vm_fault_t marena_heap_populate(struct vm_fault *vmf,
+				       struct marena_region *region,
+				       unsigned int i)
+{
+	gfp_t gfp = 0;
+
+	if (marena_fault_may_collect(vmf, region->arena))
+		gfp = __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
+	if (!marena_heap_page_make(region, i, gfp))
+		return 0;
+	return gfp ? marena_fault_collect(vmf, region->arena) : VM_FAULT_OOM;
+}
+
+static vm_fault_t marena_heap_fault(struct vm_fault *vmf,
+				    struct marena_arena *arena)
+{
+	struct marena_region *region = marena_region_of_page(arena, vmf->pgoff);
+	unsigned int i = vmf->pgoff % MARENA_REGION_PAGES;
+	vm_fault_t ret;
 	bool may;
 
 	if (!region)
 		return VM_FAULT_SIGBUS;
 	for (;;) {
-		*page = marena_heap_page_get(region, i, &may);
-		if (!*page) {
+		vmf->page = marena_heap_page_get(region, i, &may);
+		if (!vmf->page) {
 			if (!may)
 				return VM_FAULT_SIGBUS;
-			if (marena_heap_page_make(region, i))
-				return VM_FAULT_OOM;
+			ret = marena_heap_populate(vmf, region, i);
+			if (ret)
+				return ret;
 			continue;
 		}
-		lock_page(*page);
+		lock_page(vmf->page);
 		/* Out of the table: it is being given back. */
-		if (READ_ONCE(region->pages[i]) == *page)
-			return marena_mapped_page_fault(*page);
-		unlock_page(*page);
-		put_page(*page);
+		if (READ_ONCE(region->pages[i]) == vmf->page)
+			return marena_mapped_page_fault(vmf->page);
+		unlock_page(vmf->page);
+		put_page(vmf->page);
 	}
 }
 
@@ -104,7 +161,7 @@ static vm_fault_t marena_arena_fault(struct vm_fault *vmf)
 	u64 pages = marena_nr_pages(arena);
 
 	if (vmf->pgoff < pages)
-		return marena_heap_fault(arena, vmf->pgoff, &vmf->page);
+		return marena_heap_fault(vmf, arena);
 	return marena_map_fault(arena, vmf->pgoff - pages, &vmf->page);
 }
 

@@ -132,15 +132,16 @@ struct file *marena_file_new(struct inode *inode, const char *name, int flags,
 }
 
 /*
- * A zeroed page that @mapping owns, charged to the current memory cgroup. Dirty
+ * A zeroed page that @mapping owns, charged to the current memory cgroup. @gfp:
+ * how hard to try, beyond what is usual. Dirty
  * from the start: there is nowhere to read it from again, so nobody is to take
  * it for a clean page of the page cache.
  */
 struct page *marena_mapped_page_alloc(struct address_space *mapping,
-				      pgoff_t index)
+				      pgoff_t index, gfp_t gfp)
 {
 	struct page *page = alloc_page(GFP_HIGHUSER | __GFP_ZERO |
-				       __GFP_ACCOUNT);
+				       __GFP_ACCOUNT | gfp);
 
 	if (!page)
 		return NULL;

@@ -23,7 +23,7 @@ struct file *marena_file_new(struct inode *inode, const char *name, int flags,
 			     const struct file_operations *fops);
 
 struct page *marena_mapped_page_alloc(struct address_space *mapping,
-				      pgoff_t index);
+				      pgoff_t index, gfp_t gfp);
 vm_fault_t marena_mapped_page_fault(struct page *page);
 void marena_mapped_page_free(struct page *page);
 

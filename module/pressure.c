@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory pressure: when the system is short of memory, the kernel's reclaim asks
- * what could be given, and for it. We tell it what arenas have charged since
- * their last cycles, and wake their collectors; what comes of that comes later.
- * Whoever reclaims may hold any lock, ours among them, and waits for nothing.
+ * Memory pressure: when memory is short, of the system or of a memory cgroup,
+ * the kernel's reclaim asks what could be given, and for it. We tell it what
+ * arenas have charged since their last cycles, and wake their collectors; what
+ * comes of that comes later. Whoever reclaims may hold any lock, ours among
+ * them, and waits for nothing.
+ *
+ * An arena is known to the memory cgroup of who made it. (Its pages are charged
+ * to whoever touches them first, which mostly is the same.)
  */
-#include <linux/list.h>
-#include <linux/spinlock.h>
+#include <linux/list_lru.h>
+#include <linux/slab.h>
 
 #include "arena.h"
 #include "collector.h"
@@ -17,76 +21,102 @@
 /* Arenas that one call looks at; the next goes on with those behind. */
 #define MARENA_PRESSURE_BATCH	64
 
-static DEFINE_SPINLOCK(marena_pressure_lock);
+static struct kmem_cache *marena_arena_cache;
 
-/* Arenas, by pressure_link (marena_pressure_lock). */
-static LIST_HEAD(marena_pressure_arenas);
+/* Arenas, by pressure_link. */
+static struct list_lru marena_pressure_arenas;
 
 static struct shrinker *marena_shrinker;
 
-/*
- * What up to a batch of arenas could give, in pages. @want: kick collectors until
- * as much could come of it; then the other arenas are first the next time.
+/**
+ * struct marena_pressure_walk - what arenas could give
+ * @pages: pages, in all
+ * @want: kick collectors until as much could come of it; 0: only look
  */
-static unsigned long marena_pressure_walk(unsigned long want)
+struct marena_pressure_walk {
+	unsigned long pages;
+	unsigned long want;
+};
+
+static void marena_pressure_visit(struct list_head *link, void *ctx)
 {
-	struct marena_arena *arena;
-	unsigned long pages = 0;
-	unsigned int n = 0;
+	struct marena_arena *arena = list_entry(link, struct marena_arena,
+						pressure_link);
+	struct marena_pressure_walk *walk = ctx;
+	u64 fresh = marena_pace_fresh(arena);
 
-	spin_lock(&marena_pressure_lock);
-	list_for_each_entry(arena, &marena_pressure_arenas, pressure_link) {
-		u64 fresh = marena_pace_fresh(arena);
-
-		if (n++ == MARENA_PRESSURE_BATCH || (want && pages >= want)) {
-			list_rotate_to_front(&arena->pressure_link,
-					     &marena_pressure_arenas);
-			break;
-		}
-		pages += fresh;
-		if (want && fresh)
-			marena_collector_kick(arena, MARENA_REASON_PRESSURE);
-	}
-	spin_unlock(&marena_pressure_lock);
-	return pages;
+	if (fresh && walk->pages < walk->want)
+		marena_collector_kick(arena, MARENA_REASON_PRESSURE);
+	walk->pages += fresh;
 }
 
 static unsigned long marena_pressure_count(struct shrinker *shrinker,
 					   struct shrink_control *sc)
 {
-	return marena_pressure_walk(0);
+	struct marena_pressure_walk walk = {};
+
+	if (!list_lru_shrink_count(&marena_pressure_arenas, sc))
+		return SHRINK_EMPTY;
+	marena_lru_visit(&marena_pressure_arenas, sc, MARENA_PRESSURE_BATCH,
+			 marena_pressure_visit, &walk);
+	return walk.pages;
 }
 
 static unsigned long marena_pressure_scan(struct shrinker *shrinker,
 					  struct shrink_control *sc)
 {
-	marena_pressure_walk(max(sc->nr_to_scan, 1UL));
+	struct marena_pressure_walk walk = {
+		.want = max(sc->nr_to_scan, 1UL),
+	};
+
+	marena_lru_visit(&marena_pressure_arenas, sc, MARENA_PRESSURE_BATCH,
+			 marena_pressure_visit, &walk);
 	/* Nothing is free yet, and asking again is no use. */
 	return SHRINK_STOP;
 }
 
+/*
+ * Memory for an arena, zeroed, by which the lists find its memory cgroup; NULL:
+ * there is none.
+ */
+struct marena_arena *marena_pressure_alloc(void)
+{
+	return kmem_cache_alloc_lru(marena_arena_cache, &marena_pressure_arenas,
+				    GFP_KERNEL | __GFP_ZERO);
+}
+
+void marena_pressure_free(struct marena_arena *arena)
+{
+	kmem_cache_free(marena_arena_cache, arena);
+}
+
 void marena_pressure_add(struct marena_arena *arena)
 {
-	spin_lock(&marena_pressure_lock);
-	list_add_tail(&arena->pressure_link, &marena_pressure_arenas);
-	spin_unlock(&marena_pressure_lock);
+	list_lru_add_obj(&marena_pressure_arenas, &arena->pressure_link);
 }
 
 void marena_pressure_remove(struct marena_arena *arena)
 {
-	spin_lock(&marena_pressure_lock);
-	list_del(&arena->pressure_link);
-	spin_unlock(&marena_pressure_lock);
+	list_lru_del_obj(&marena_pressure_arenas, &arena->pressure_link);
 }
 
 int marena_pressure_init(void)
 {
-	marena_shrinker = marena_shrinker_new(marena_pressure_count,
+	marena_arena_cache = KMEM_CACHE(marena_arena, SLAB_ACCOUNT);
+	if (!marena_arena_cache)
+		return -ENOMEM;
+	marena_shrinker = marena_shrinker_new(&marena_pressure_arenas,
+					      marena_pressure_count,
 					      marena_pressure_scan);
-	return marena_shrinker ? 0 : -ENOMEM;
+	if (!marena_shrinker) {
+		kmem_cache_destroy(marena_arena_cache);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 void marena_pressure_exit(void)
 {
-	marena_shrinker_free(marena_shrinker);
+	marena_shrinker_free(marena_shrinker, &marena_pressure_arenas);
+	kmem_cache_destroy(marena_arena_cache);
 }

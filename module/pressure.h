@@ -4,6 +4,8 @@
 
 struct marena_arena;
 
+struct marena_arena *marena_pressure_alloc(void);
+void marena_pressure_free(struct marena_arena *arena);
 void marena_pressure_add(struct marena_arena *arena);
 void marena_pressure_remove(struct marena_arena *arena);
 

@@ -13,6 +13,13 @@
 #include "limit.h"
 #include "region.h"
 
+/*
+ * Tables are made for leases. Where there is no memory, nobody is killed for it:
+ * a cycle may find some (marena_lease()).
+ */
+#define MARENA_GFP_TABLES \
+	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 #define MARENA_MARK_BYTES (MARENA_REGION_GRANULES / BITS_PER_BYTE)
 
 /* What a region costs, in pages, beside its part of the directory. */
@@ -54,7 +61,7 @@ static struct marena_region *marena_region_alloc(struct marena_arena *arena,
 	struct marena_region *region;
 	unsigned int i;
 
-	region = kvzalloc(sizeof(*region), GFP_KERNEL_ACCOUNT);
+	region = kvzalloc(sizeof(*region), MARENA_GFP_TABLES);
 	if (!region)
 		return NULL;
 	region->arena = arena;
@@ -63,15 +70,16 @@ static struct marena_region *marena_region_alloc(struct marena_arena *arena,
 	spin_lock_init(&region->lock);
 	INIT_LIST_HEAD(&region->remembered_link);
 
-	region->mark = kvzalloc(MARENA_MARK_BYTES, GFP_KERNEL_ACCOUNT);
-	region->age[0] = kvzalloc(MARENA_MARK_BYTES, GFP_KERNEL_ACCOUNT);
-	region->age[1] = kvzalloc(MARENA_MARK_BYTES, GFP_KERNEL_ACCOUNT);
+	region->mark = kvzalloc(MARENA_MARK_BYTES, MARENA_GFP_TABLES);
+	region->age[0] = kvzalloc(MARENA_MARK_BYTES, MARENA_GFP_TABLES);
+	region->age[1] = kvzalloc(MARENA_MARK_BYTES, MARENA_GFP_TABLES);
 	if (!region->mark || !region->age[0] || !region->age[1])
 		goto err_free;
 	for (i = 0; i < MARENA_REGION_MAP_PAGES; i++) {
 		region->alloc[i] =
 			marena_mapped_page_alloc(arena->inode->i_mapping,
-						 marena_map_index(region, i));
+						 marena_map_index(region, i),
+						 MARENA_GFP_TABLES);
 		if (!region->alloc[i])
 			goto err_free;
 	}

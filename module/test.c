@@ -120,7 +120,7 @@ void marena_test_touch(struct kunit *test, struct marena_arena *arena,
 	KUNIT_ASSERT_GT(test, region->refs[i], 0);
 	if (region->pages[i])
 		return;
-	page = marena_mapped_page_alloc(arena->inode->i_mapping, index);
+	page = marena_mapped_page_alloc(arena->inode->i_mapping, index, 0);
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	WRITE_ONCE(region->pages[i], page);
 	atomic64_inc(&arena->resident);

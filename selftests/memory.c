@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The memory of the heap: when a page gets it and when it goes back, what is in
- * it, and in whose account it is.
+ * The memory of the heap: when a page gets it and when it goes back, and what is
+ * in it.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -10,8 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 
 #include "kselftest_harness.h"
 #include "marena_test.h"
@@ -313,109 +311,6 @@ TEST_F(memory, is_in_rss)
 	ASSERT_EQ(0, mt_collect(self->fd));
 	EXPECT_GE(mapping, rss_at(self->w.arena.heap));
 	EXPECT_GE(process + 2 * MIB, rss_of_process());
-}
-
-/* A group of our own, without limit. */
-static const char *make_cgroup(void)
-{
-	static char path[128];
-	const char *root = "/sys/fs/cgroup";
-	char control[160];
-
-	snprintf(control, sizeof(control), "%s/cgroup.subtree_control", root);
-	if (access(control, F_OK)) {
-		mkdir("/tmp/cgroup2", 0700);
-		mount("none", "/tmp/cgroup2", "cgroup2", 0, NULL);
-		root = "/tmp/cgroup2";
-		snprintf(control, sizeof(control), "%s/cgroup.subtree_control",
-			 root);
-	}
-	if (mt_write_file(control, "+memory"))
-		return NULL;
-	snprintf(path, sizeof(path), "%s/marena-test-%d", root, getpid());
-	return mkdir(path, 0700) ? NULL : path;
-}
-
-static unsigned long read_cgroup(const char *path, const char *file)
-{
-	char name[160], text[64];
-
-	snprintf(name, sizeof(name), "%s/%s", path, file);
-	mt_assert(mt_read_file(name, text, sizeof(text)) > 0);
-	return strtoul(text, NULL, 10);
-}
-
-static int write_cgroup(const char *path, const char *file, const char *text)
-{
-	char name[160];
-
-	snprintf(name, sizeof(name), "%s/%s", path, file);
-	return mt_write_file(name, text);
-}
-
-static void use_memory_in_cgroup(void *path)
-{
-	struct mt_world w;
-	unsigned long before, after;
-	char *object;
-
-	mt_assert_eq(write_cgroup(path, "cgroup.procs", "0"), 0);
-	mt_world_init(&w, 64 * MIB);
-	object = mt_new(&w.thread, MARENA_TYPE_OPAQUE, 32 * MIB);
-	before = read_cgroup(path, "memory.current");
-	memset(object, 1, 32 * MIB);
-	after = read_cgroup(path, "memory.current");
-	mt_assert_ge(after, before + 31 * MIB);
-
-	mt_assert_eq(mt_put(&w.thread, object), 0);
-	mt_assert_eq(mt_collect(w.arena.fd), 0);
-	mt_assert_le(read_cgroup(path, "memory.current"), after - 31 * MIB);
-	mt_world_exit(&w);
-}
-
-TEST(charged_to_the_memory_cgroup)
-{
-	const char *path = make_cgroup();
-
-	if (!path)
-		SKIP(return, "no cgroup2 with the memory controller");
-	mt_run(use_memory_in_cgroup, (void *)path);
-	EXPECT_EQ(0, rmdir(path));
-}
-
-static void exceed_limit(void *path)
-{
-	struct mt_world w;
-	char *object;
-
-	mt_assert_eq(write_cgroup(path, "cgroup.procs", "0"), 0);
-	mt_world_init(&w, 256 * MIB);
-	object = mt_new(&w.thread, MARENA_TYPE_OPAQUE, 128 * MIB);
-	memset(object, 1, 128 * MIB);
-}
-
-/* Who goes beyond the limit of its group ends; nobody else notices. */
-TEST_F(memory, beyond_the_limit_of_the_cgroup)
-{
-	const char *path = make_cgroup();
-	char *object = mt_new(self->t, MARENA_TYPE_OPAQUE, 64);
-	int status;
-
-	if (!path)
-		SKIP(return, "no cgroup2 with the memory controller");
-	snprintf(object, 64, "content");
-	ASSERT_EQ(0, write_cgroup(path, "memory.max", "33554432"));
-	write_cgroup(path, "memory.swap.max", "0");
-	status = mt_wait(mt_fork(exceed_limit, (void *)path));
-	ASSERT_TRUE(WIFSIGNALED(status));
-	EXPECT_TRUE(WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGBUS);
-
-	EXPECT_STREQ("content", object);
-	ASSERT_EQ(0, mt_collect(self->fd));
-	EXPECT_EQ(1, mt_stats(self->fd).objects_live);
-	/* What it held has gone with it. */
-	EXPECT_GT(16 * MIB, read_cgroup(path, "memory.current"));
-	EXPECT_EQ(0, rmdir(path));
 }
 
 TEST_HARNESS_MAIN

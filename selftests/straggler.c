@@ -400,10 +400,10 @@ TEST_F(straggler, whose_stack_cannot_be_read)
 }
 
 /*
- * A major cycle that is given up has cleared the marks by which a minor one takes
- * old objects for live, without a look at counts that nobody has changed.
+ * A major cycle clears the marks by which a minor one takes old objects for live,
+ * without a look at counts that nobody has changed. It may be given up.
  */
-TEST_F(straggler, makes_the_next_cycle_a_major_one)
+TEST_F(straggler, and_what_was_old_before_stays)
 {
 	struct mt_thread *t = &self->w.thread;
 	char *far = mt_new(t, MARENA_TYPE_OPAQUE, 256 * 1024);

@@ -119,7 +119,10 @@ struct marena_user;
  * @major: value of @marked after the last major cycle
  * @minor: the cycle that runs is a minor one (written by the collector alone,
  *         before the rendezvous; faults read it while marking)
- * @survivals: cycles that an object survives until it is old, 1 to 3
+ * @survivals: cycles that an object survives until it is old, 1 to 3 (the
+ *             collector's own)
+ * @survivals_wanted: what that is to be after the next major cycle; read by the
+ *                    collector without the lock
  * @young: spans that may have young objects
  * @permanent: spans of objects that are never freed
  * @old_objects: objects that are old
@@ -185,6 +188,7 @@ struct marena_arena {
 	u32 major;
 	bool minor;
 	u32 survivals;
+	u32 survivals_wanted;
 	struct list_head young;
 	struct list_head permanent;
 	u64 old_objects;

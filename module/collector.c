@@ -138,7 +138,7 @@ static int marena_cycle(struct marena_arena *arena)
 
 /*
  * An attempt begins. It is at a minor cycle if that was asked for, or is what the
- * pace wants, and nobody has asked for a major one.
+ * pace wants, and nobody has asked for a major one, or changed what needs one.
  */
 static void marena_attempt_begin(struct marena_arena *arena,
 				 enum marena_reason reason)
@@ -147,7 +147,9 @@ static void marena_attempt_begin(struct marena_arena *arena,
 	bool minor;
 
 	spin_lock(&col->lock);
-	minor = col->asked > col->begun || marena_pace_is_minor(arena, reason);
+	minor = (col->asked > col->begun ||
+		 marena_pace_is_minor(arena, reason)) &&
+		!marena_generation_is_changing(arena);
 	col->begun++;
 	if (!minor)
 		col->major = col->begun;

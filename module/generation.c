@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Generations. An object is young until it has survived a number of cycles
- * (arena->survivals), and old from then on. A major cycle looks at all objects.
+ * (arena->survivals, which can be set), and old from then on. A major cycle looks at all objects.
  * A minor one takes the old ones for live, as their marks of the last cycle are
  * still there, and looks at young ones: what it costs follows from how many there
  * are, and how much was written.
@@ -70,6 +70,24 @@ void marena_generation_init(struct marena_arena *arena)
 	INIT_LIST_HEAD(&arena->permanent);
 	INIT_LIST_HEAD(&arena->remembered);
 	arena->survivals = MARENA_SURVIVALS;
+	arena->survivals_wanted = MARENA_SURVIVALS;
+}
+
+/* How many cycles an object survives until it is old; 0: the default. */
+void marena_generation_set(struct marena_arena *arena, u32 survivals)
+{
+	lockdep_assert_held(&arena->lock);
+	WRITE_ONCE(arena->survivals_wanted, survivals ? : MARENA_SURVIVALS);
+}
+
+/*
+ * Is that to change? Pages were remembered for as many cycles as it took until
+ * now, which can be too few. So what is live then becomes old, at the end of a
+ * major cycle.
+ */
+bool marena_generation_is_changing(const struct marena_arena *arena)
+{
+	return READ_ONCE(arena->survivals_wanted) != arena->survivals;
 }
 
 /* ---- young spans --------------------------------------------------------- */
@@ -372,8 +390,15 @@ static void marena_span_age(struct marena_arena *arena,
 void marena_generation_end(struct marena_arena *arena,
 			   struct marena_settled *done)
 {
+	u32 survivals = arena->survivals;
+
+	if (!arena->minor)
+		survivals = READ_ONCE(arena->survivals_wanted);
+	if (survivals != arena->survivals)
+		arena->survivals = 1;
 	marena_remembered_age(arena);
 	marena_young_visit(arena, marena_span_age, done);
+	arena->survivals = survivals;
 }
 
 #ifdef MARENA_KUNIT

@@ -14,6 +14,8 @@ struct marena_span;
 #define MARENA_MAX_SURVIVALS	3
 
 void marena_generation_init(struct marena_arena *arena);
+void marena_generation_set(struct marena_arena *arena, u32 survivals);
+bool marena_generation_is_changing(const struct marena_arena *arena);
 void marena_generation_prepare(struct marena_arena *arena);
 void marena_generation_visit(struct marena_marker *marker);
 void marena_permanent_visit(struct marena_marker *marker);

@@ -62,6 +62,7 @@ static void marena_test_remembered(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, span->young);
 	KUNIT_EXPECT_TRUE(test, list_empty(&arena->remembered));
 	arena->survivals = 3;
+	arena->survivals_wanted = 3;
 	marena_remember(region, pages);
 	KUNIT_EXPECT_EQ(test, region->remembered[3], 3);
 	KUNIT_EXPECT_EQ(test, region->remembered[0], 0);
@@ -114,6 +115,7 @@ static void marena_test_span_becomes_old(struct kunit *test)
 
 	marena_test_object(arena, span->offset);
 	arena->survivals = 1;
+	arena->survivals_wanted = 1;
 	bits.mark[0] = 1;
 	marena_generation_end(arena, &done);
 	KUNIT_EXPECT_EQ(test, arena->old_objects, 1);

@@ -326,7 +326,7 @@ static int marena_run_settings(struct marena_request *req)
 {
 	struct marena_ioc_settings *args = &req->args.settings;
 
-	if (args->flags || args->reserved)
+	if (args->flags)
 		return -EINVAL;
 	if (args->mask && !(req->file->f_mode & FMODE_WRITE))
 		return -EACCES;
@@ -473,7 +473,7 @@ static const struct marena_command marena_arena_commands[] = {
 	MARENA_COMMAND(MARENA_REFS_ALL, marena_run_refs_all,
 		       struct marena_refs, refs),
 	MARENA_COMMAND(MARENA_SETTINGS, marena_run_settings,
-		       struct marena_ioc_settings, reserved),
+		       struct marena_ioc_settings, survivals),
 	MARENA_COMMAND(MARENA_EVENTS, marena_run_events,
 		       struct marena_events, fd),
 	MARENA_COMMAND(MARENA_VERIFY, marena_run_verify,

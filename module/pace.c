@@ -40,6 +40,7 @@
 #include "arena.h"
 #include "barrier.h"
 #include "collector.h"
+#include "generation.h"
 #include "pace.h"
 
 /* A heap of fewer pages than this (4 MiB) does not start a cycle by growth. */
@@ -71,7 +72,7 @@
 #define MARENA_SET_ALL							\
 	(MARENA_SET_GC_PERCENT | MARENA_SET_MEMORY_LIMIT |		\
 	 MARENA_SET_SNAPSHOT_LIMIT | MARENA_SET_MIN_INTERVAL |		\
-	 MARENA_SET_PERIOD)
+	 MARENA_SET_PERIOD | MARENA_SET_SURVIVALS)
 
 /* ---- goal and trigger ---------------------------------------------------- */
 
@@ -376,6 +377,8 @@ static void marena_settings_change(struct marena_arena *arena,
 		WRITE_ONCE(pace->min_interval_ms, args->min_interval_ms);
 	if (args->mask & MARENA_SET_PERIOD)
 		WRITE_ONCE(pace->period_ms, args->period_ms);
+	if (args->mask & MARENA_SET_SURVIVALS)
+		marena_generation_set(arena, args->survivals);
 	marena_pace_aim(arena);
 	marena_pace_leased(arena);
 }
@@ -392,6 +395,7 @@ static void marena_settings_tell(struct marena_arena *arena,
 	args->snapshot_limit = arena->copies_limit << MARENA_PAGE_SHIFT;
 	args->min_interval_ms = pace->min_interval_ms;
 	args->period_ms = pace->period_ms;
+	args->survivals = arena->survivals_wanted;
 }
 
 /* MARENA_SETTINGS: the caller may set what it wants to */
@@ -401,6 +405,9 @@ int marena_settings(struct marena_arena *arena,
 	bool change = args->mask;
 
 	if (args->mask & ~MARENA_SET_ALL)
+		return -EINVAL;
+	if (args->mask & MARENA_SET_SURVIVALS &&
+	    args->survivals > MARENA_MAX_SURVIVALS)
 		return -EINVAL;
 	if (mutex_lock_killable(&arena->lock))
 		return -EINTR;

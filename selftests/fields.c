@@ -572,7 +572,7 @@ TEST_F(arena, settings_by_default)
 	struct marena_ioc_settings arg = { .gc_percent = 1, .period_ms = 2 };
 	const __u64 all = MARENA_SET_GC_PERCENT | MARENA_SET_MEMORY_LIMIT |
 			  MARENA_SET_SNAPSHOT_LIMIT | MARENA_SET_MIN_INTERVAL |
-			  MARENA_SET_PERIOD;
+			  MARENA_SET_PERIOD | MARENA_SET_SURVIVALS;
 
 	mt_init_create(&create, NULL, MT_REGION);
 	create.gc_percent = 0;
@@ -585,6 +585,7 @@ TEST_F(arena, settings_by_default)
 	EXPECT_EQ(2 * MT_PAGE, arg.snapshot_limit);
 	EXPECT_EQ(1, arg.min_interval_ms);
 	EXPECT_EQ(120000, arg.period_ms);
+	EXPECT_EQ(2, arg.survivals);
 	ASSERT_EQ(0, close(create.fd));
 }
 
@@ -597,12 +598,13 @@ TEST_F(arena, settings_one_by_one)
 		.gc_percent = 77,
 		.min_interval_ms = 88,
 		.period_ms = 99,
+		.survivals = 3,
 	};
 	struct marena_ioc_settings now = { 0 }, arg;
 	unsigned int bit;
 
 	ASSERT_EQ(0, settings(self->fd, 0, &now));
-	for (bit = 0; bit < 5; bit++) {
+	for (bit = 0; bit < 6; bit++) {
 		arg = junk;
 		ASSERT_EQ(0, settings(self->fd, 1ULL << bit, &arg));
 		if (bit == 0)
@@ -613,8 +615,10 @@ TEST_F(arena, settings_one_by_one)
 			now.snapshot_limit = 3 * MIB + MT_PAGE;
 		else if (bit == 3)
 			now.min_interval_ms = 88;
-		else
+		else if (bit == 4)
 			now.period_ms = 99;
+		else
+			now.survivals = 3;
 		EXPECT_EQ(0, memcmp(&now, &arg, sizeof(now)));
 		memset(&arg, 0, sizeof(arg));
 		ASSERT_EQ(0, settings(self->fd, 0, &arg));
@@ -622,10 +626,13 @@ TEST_F(arena, settings_one_by_one)
 	}
 	arg.gc_percent = 0;
 	arg.memory_limit = 1;
+	arg.survivals = 0;
 	ASSERT_EQ(0, settings(self->fd, MARENA_SET_GC_PERCENT |
-					MARENA_SET_MEMORY_LIMIT, &arg));
+					MARENA_SET_MEMORY_LIMIT |
+					MARENA_SET_SURVIVALS, &arg));
 	EXPECT_EQ(100, arg.gc_percent);
 	EXPECT_EQ(MT_PAGE, arg.memory_limit);
+	EXPECT_EQ(2, arg.survivals);
 }
 
 TEST_F(arena, settings_errors)
@@ -636,7 +643,14 @@ TEST_F(arena, settings_errors)
 	int rdonly = mt_open(name, MARENA_OPEN_RDONLY);
 
 	ASSERT_LE(0, rdonly);
-	EXPECT_EQ(-EINVAL, settings(fd, 1ULL << 5, &arg));
+	EXPECT_EQ(-EINVAL, settings(fd, 1ULL << 6, &arg));
+	arg.survivals = 4;
+	EXPECT_EQ(-EINVAL, settings(fd, MARENA_SET_SURVIVALS |
+					MARENA_SET_GC_PERCENT, &arg));
+	arg.survivals = 0;
+	ASSERT_EQ(0, settings(fd, 0, &arg));
+	EXPECT_NE(1, arg.gc_percent);
+	arg.gc_percent = 1;
 	EXPECT_EQ(-EINVAL, settings(fd, 1ULL << 63 | MARENA_SET_GC_PERCENT,
 				    &arg));
 	EXPECT_EQ(-EACCES, settings(rdonly, MARENA_SET_GC_PERCENT, &arg));
@@ -849,7 +863,12 @@ TEST_F(arena, spill_arguments)
 	arg.op = MARENA_SPILL_IN;
 	EXPECT_EQ(-EINVAL, mt_ioctl(fd, MARENA_SPILL, &arg));
 	arg.object -= 16;
+	/* As if another thread had found 0 as well, and had been faster. */
+	EXPECT_EQ(0, mt_ioctl(fd, MARENA_SPILL, &arg));
+	EXPECT_EQ(1, *byte);
+	*byte = 0;
 	EXPECT_EQ(-ENOENT, mt_ioctl(fd, MARENA_SPILL, &arg));
+	EXPECT_EQ(0, *byte);
 
 	/* The byte is too small for the one, then too large for the other. */
 	arg.op = MARENA_SPILL_OUT;

@@ -284,6 +284,64 @@ TEST_F(generations, slots_of_old_objects)
 	}
 }
 
+static void set_survivals(int fd, __u32 survivals)
+{
+	struct marena_ioc_settings arg = {
+		.size = sizeof(arg),
+		.mask = MARENA_SET_SURVIVALS,
+		.survivals = survivals,
+	};
+
+	mt_assert_eq(mt_ioctl(fd, MARENA_SETTINGS, &arg), 0);
+}
+
+/* After as many cycles an object is old, from the next cycle on. */
+TEST_F(generations, number_of_survivals)
+{
+	static const __u32 numbers[] = { 1, 3, 2, 3, 1, 0 };
+	unsigned int i, n;
+
+	for (i = 0; i < ARRAY_SIZE(numbers); i++) {
+		struct node *node = new_node(self->t, self->type);
+
+		set_survivals(self->fd, numbers[i]);
+		/* A major one, which makes all old. */
+		minor(self->fd, 1);
+		EXPECT_EQ(1, mt_stats(self->fd).objects_old);
+		ASSERT_EQ(0, mt_put(self->t, node));
+		ASSERT_EQ(0, mt_collect(self->fd));
+
+		node = new_node(self->t, self->type);
+		for (n = numbers[i] ? numbers[i] : 2; n; n--) {
+			EXPECT_EQ(0, mt_stats(self->fd).objects_old);
+			minor(self->fd, 1);
+		}
+		EXPECT_EQ(1, mt_stats(self->fd).objects_old);
+		ASSERT_EQ(0, mt_put(self->t, node));
+		ASSERT_EQ(0, mt_collect(self->fd));
+	}
+}
+
+/*
+ * An object becomes old later than its referrer's page is forgotten, if nothing is
+ * done about it.
+ */
+TEST_F(generations, more_survivals_than_pages_are_remembered)
+{
+	struct node *old, *young;
+
+	set_survivals(self->fd, 1);
+	ASSERT_EQ(0, mt_collect(self->fd));
+	old = make_old(self->t, self->fd, self->type, 1);
+	young = new_node(self->t, self->type);
+	old->next = young;
+	ASSERT_EQ(0, mt_put(self->t, young));
+	set_survivals(self->fd, 3);
+	minor(self->fd, 2 * CYCLES);
+	EXPECT_TRUE(is_there(&self->w, young));
+	EXPECT_EQ(2, mt_stats(self->fd).objects_live);
+}
+
 /* What a minor cycle marks is what is young, however large the heap is. */
 TEST_F(generations, looks_at_the_young)
 {

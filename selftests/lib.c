@@ -428,9 +428,10 @@ TEST_F(lib, settings)
 	ASSERT_EQ(0, marena_settings(self->a, MARENA_SET_GC_PERCENT, &s));
 	EXPECT_EQ(50, s.gc_percent);
 	EXPECT_EQ(120000, s.period_ms);
-	s = (struct marena_settings){ .reserved = 1 };
+	s = (struct marena_settings){ .survivals = 3 };
 	ASSERT_EQ(0, marena_settings(self->a, 0, &s));
 	EXPECT_EQ(50, s.gc_percent);
+	EXPECT_EQ(2, s.survivals);
 	EXPECT_EQ(-EINVAL, marena_settings(self->a, 1ULL << 63, &s));
 	ASSERT_EQ(0, marena_stats(self->a, &stats));
 	EXPECT_EQ(4 * MIB / MT_PAGE, stats.pages_goal);

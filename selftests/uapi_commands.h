@@ -403,7 +403,6 @@ FIXTURE_VARIANT_ADD(uapi, settings) {
 		COMMAND(settings, SETTINGS, marena_ioc_settings, ARENA),
 		.writes = true,
 		.results = true,
-		.reserved = { offsetof(struct marena_ioc_settings, reserved) },
 	},
 };
 

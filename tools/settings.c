@@ -22,16 +22,27 @@ static const struct column columns[] = {
 	  "rest between cycles that nobody asked for" },
 	{ "PERIOD_MS", UNIT_COUNT, false,
 	  "after so long without one a cycle begins; 0: never" },
+	{ "SURVIVALS", UNIT_COUNT, false,
+	  "cycles that an object survives until it is old" },
 };
 
-enum { GC_PERCENT, MEMORY_LIMIT, SNAPSHOT_LIMIT, MIN_INTERVAL_MS, PERIOD_MS };
+enum {
+	GC_PERCENT,
+	MEMORY_LIMIT,
+	SNAPSHOT_LIMIT,
+	MIN_INTERVAL_MS,
+	PERIOD_MS,
+	SURVIVALS,
+};
 
 /* The bit of a setting is its place in the table. */
 static_assert(MARENA_SET_GC_PERCENT == 1 << GC_PERCENT &&
 	      MARENA_SET_MEMORY_LIMIT == 1 << MEMORY_LIMIT &&
 	      MARENA_SET_SNAPSHOT_LIMIT == 1 << SNAPSHOT_LIMIT &&
 	      MARENA_SET_MIN_INTERVAL == 1 << MIN_INTERVAL_MS &&
-	      MARENA_SET_PERIOD == 1 << PERIOD_MS, "settings and their bits");
+	      MARENA_SET_PERIOD == 1 << PERIOD_MS &&
+	      MARENA_SET_SURVIVALS == 1 << SURVIVALS,
+	      "settings and their bits");
 
 static int settings_ioctl(const char *name, __u32 flags,
 			  struct marena_ioc_settings *settings)
@@ -66,6 +77,7 @@ static int print(const char *name, const struct format *format)
 	table_set_number(table, SNAPSHOT_LIMIT, settings.snapshot_limit);
 	table_set_number(table, MIN_INTERVAL_MS, settings.min_interval_ms);
 	table_set_number(table, PERIOD_MS, settings.period_ms);
+	table_set_number(table, SURVIVALS, settings.survivals);
 	if (row)
 		table_print(table);
 	else
@@ -100,6 +112,7 @@ static bool store(struct marena_ioc_settings *settings, size_t setting,
 {
 	__u32 *small = setting == GC_PERCENT ? &settings->gc_percent :
 		       setting == PERIOD_MS ? &settings->period_ms :
+		       setting == SURVIVALS ? &settings->survivals :
 					      &settings->min_interval_ms;
 
 	settings->mask |= 1ULL << setting;

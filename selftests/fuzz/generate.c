@@ -275,8 +275,11 @@ static struct fz_value fz_draw_arena(struct fz_random *r, enum fz_domain domain)
 					    MARENA_SET_MEMORY_LIMIT |
 					    MARENA_SET_SNAPSHOT_LIMIT |
 					    MARENA_SET_MIN_INTERVAL |
-					    MARENA_SET_PERIOD) &
+					    MARENA_SET_PERIOD |
+					    MARENA_SET_SURVIVALS) &
 				   ~(1ULL << fz_below(r, 8)));
+	case FZ_SURVIVALS:
+		return fz_constant(fz_below(r, 5));
 	case FZ_MS:
 		return fz_constant(FZ_PICK(r, 0, 1, 10, 120000, ~0U));
 	case FZ_NAME:

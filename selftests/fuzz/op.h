@@ -75,6 +75,7 @@ enum fz_domain {
 	FZ_PERCENT,
 	FZ_SET_MASK,
 	FZ_MS,
+	FZ_SURVIVALS,
 	FZ_NAME,
 	FZ_CURSOR,
 	FZ_OBJECT_SIZE,

@@ -145,7 +145,7 @@ struct fz_call fz_calls[] = {
 	      IN(struct marena_ioc_settings, gc_percent, FZ_PERCENT),
 	      IN(struct marena_ioc_settings, min_interval_ms, FZ_MS),
 	      IN(struct marena_ioc_settings, period_ms, FZ_MS),
-	      IN(struct marena_ioc_settings, reserved, FZ_ZERO)),
+	      IN(struct marena_ioc_settings, survivals, FZ_SURVIVALS)),
 	IOCTL("pages", MARENA_PAGES, struct marena_pages, FZ_ARENA, 10,
 	      IN(struct marena_pages, size, FZ_SIZE),
 	      IN(struct marena_pages, flags, FZ_ZERO),

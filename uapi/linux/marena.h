@@ -547,6 +547,7 @@ struct marena_ioc_stats {
 #define MARENA_SET_SNAPSHOT_LIMIT	(1ULL << 2)
 #define MARENA_SET_MIN_INTERVAL		(1ULL << 3)
 #define MARENA_SET_PERIOD		(1ULL << 4)
+#define MARENA_SET_SURVIVALS		(1ULL << 5)
 
 /**
  * struct marena_ioc_settings - MARENA_SETTINGS: when cycles begin by themselves
@@ -565,11 +566,13 @@ struct marena_ioc_stats {
  *                   that nobody asked for; 1 by default
  * @period_ms: milliseconds after which a cycle begins if none has, and there is
  *             something on the heap; 0: never; 120000 by default
- * @reserved: must be 0
+ * @survivals: cycles that an object survives until it is old, 1 to 3; 0: 2, the
+ *             default. From the end of the next major cycle on, which the next
+ *             cycle is, and after which all that it has found live is old
  *
  * Fields that are not in @mask are not looked at. All come back as they are now.
  * Setting needs the right to write; reading (a @mask of 0) does not.
- * Errors: EINVAL where @mask has unknown bits.
+ * Errors: EINVAL where @mask has unknown bits, or @survivals is beyond 3.
  */
 struct marena_ioc_settings {
 	__u32 size;
@@ -580,7 +583,7 @@ struct marena_ioc_settings {
 	__u32 gc_percent;
 	__u32 min_interval_ms;
 	__u32 period_ms;
-	__u32 reserved;
+	__u32 survivals;
 };
 
 #define MARENA_SETTINGS _IO(MARENA_TYPE_BYTE, MARENA_CMD_SETTINGS)

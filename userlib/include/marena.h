@@ -814,6 +814,7 @@ static inline int marena_stats(struct marena *a, struct marena_stats *stats)
 #define MARENA_SET_SNAPSHOT_LIMIT	(1ULL << 2)
 #define MARENA_SET_MIN_INTERVAL		(1ULL << 3)
 #define MARENA_SET_PERIOD		(1ULL << 4)
+#define MARENA_SET_SURVIVALS		(1ULL << 5)
 
 /**
  * struct marena_settings - when cycles begin by themselves
@@ -828,7 +829,9 @@ static inline int marena_stats(struct marena *a, struct marena_stats *stats)
  *                   that nobody asked for; 1 by default
  * @period_ms: milliseconds after which a cycle begins if none has; 0: never;
  *             120000 by default
- * @reserved: not looked at
+ * @survivals: cycles that an object survives until it is old, 1 to 3; 0: 2, the
+ *             default. From the end of the next cycle on, which is a major one, and
+ *             after which all that it has found live is old
  *
  * The structure may grow at its end.
  */
@@ -838,7 +841,7 @@ struct marena_settings {
 	__u32 gc_percent;
 	__u32 min_interval_ms;
 	__u32 period_ms;
-	__u32 reserved;
+	__u32 survivals;
 };
 
 /**

@@ -10,8 +10,8 @@
 
 static_assert(sizeof(struct marena_settings) + HEAD ==
 	      sizeof(struct marena_ioc_settings), "one of them has grown");
-static_assert(offsetof(struct marena_settings, period_ms) + HEAD ==
-	      offsetof(struct marena_ioc_settings, period_ms),
+static_assert(offsetof(struct marena_settings, survivals) + HEAD ==
+	      offsetof(struct marena_ioc_settings, survivals),
 	      "the fields are not in the same order");
 
 int marena_settings_sized(struct marena *a, uint64_t mask,
@@ -24,7 +24,6 @@ int marena_settings_sized(struct marena *a, uint64_t mask,
 	if (marena_inherited(a))
 		return -ESTALE;
 	memcpy((char *)&ioc + HEAD, settings, known);
-	ioc.reserved = 0;
 	err = marena_ioctl(marena_keep(a)->arena_fd, MARENA_SETTINGS, &ioc);
 	if (err)
 		return err;

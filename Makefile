@@ -32,7 +32,8 @@ export MINUTES SEED ROUND
 
 DEMO_TEXT ?=
 DEMO_RUN  ?= /usr/lib/marena/examples/demo /mnt/text /mnt/share
-BENCH_RUN ?= /usr/lib/marena/bench/marena-bench
+BENCH	  ?=
+BENCH_RUN ?= /usr/lib/marena/bench/marena-bench --json=/mnt/share/bench.json
 
 # ---- building --------------------------------------------------------------
 
@@ -69,6 +70,7 @@ examples: lib
 	$(call into,examples,all)
 
 benchmarks: lib
+	@scripts/need gc jemalloc mimalloc
 	$(call into,bench,all)
 
 # ---- installing ------------------------------------------------------------
@@ -98,7 +100,7 @@ endif
 # ---- the virtual machine ---------------------------------------------------
 
 # What the guest gets besides busybox: the same that a machine gets by "make
-# install", and the tests, examples and benchmarks, all below build/root.
+# install", and the tests and examples, all below build/root.
 stage := $(build)/root
 
 stage:
@@ -107,9 +109,8 @@ stage:
 	+@$(MAKE) install DESTDIR=$(stage) PREFIX=/usr LIBDIR=/usr/lib
 	+@$(MAKE) stage-parts DESTDIR=$(stage) PREFIX=/usr LIBDIR=/usr/lib
 
-stage-parts: examples benchmarks
+stage-parts: examples
 	$(call into,examples,install,EXAMPLESDIR=/usr/lib/marena/examples)
-	$(call into,bench,install,BENCHDIR=/usr/lib/marena/bench)
 	$(if $(wildcard selftests/*.c selftests/*.sh),\
 	+@$(MAKE) -C selftests install OUTPUT=$(build)/selftests \
 		INSTALL_PATH=$(DESTDIR)/usr/lib/kselftest)
@@ -141,12 +142,17 @@ demo:
 	+@vm/run
 	@echo 'demo: what it wrote is in $(BUILD)/demo'
 
-bench: override RUN := $(value BENCH_RUN)
-bench: SHARE = $(build)/bench-results
+# Only this guest has the benchmarks, and so the libraries that they need.
+bench: override RUN := $(value BENCH_RUN) $(value BENCH)
+bench: override EXTRA += $(build)/bench/root
+bench: SHARE = $(build)/bench/results
 bench: TIMEOUT := $(or $(TIMEOUT),3600)
-bench:
-	@mkdir -p $(build)/bench-results
+bench: MEM := $(or $(MEM),8G)
+bench: benchmarks
+	@mkdir -p $(build)/bench/results
+	$(call into,bench,install,BENCHDIR=/usr/lib/marena/bench DESTDIR=$(build)/bench/root)
 	+@vm/run
+	@echo 'bench: the figures are in $(BUILD)/bench/results/bench.json as well'
 
 # ---- checking --------------------------------------------------------------
 
@@ -195,7 +201,8 @@ one that sees what these forgive, once, for a quarter of an hour)
   make test-full         everything, for some hours (MINUTES=2 of soak)
   make fuzz              the fuzzer (OPS=10000000 SEED=1 KERNEL=debug)
   make demo              the demonstration (DEMO_TEXT=DIR: what it reads)
-  make bench             the benchmarks
+  make bench             the project and its peers, side by side, on 6.12
+                         (BENCH='-r 7 pause mark': options and workloads; -h)
 
 Checking the sources
   make litmus            memory ordering, on this machine (ROUNDS=2000000)

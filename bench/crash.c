@@ -6,89 +6,108 @@
  */
 #include <err.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench.h"
+#include "peer.h"
 
 #define SIZE		64
-#define ARENA_SIZE	(16UL << 30)
+
+static struct marena *arena;
+
+static const struct metric metrics[] = {
+	{ "gone", "the process is gone", "ms" },
+	{ "reclaimed", "its objects are as well", "ms" },
+	{ 0 },
+};
 
 /* hold_objects(): the child; tells when it is done, and waits to be killed */
 static void hold_objects(int arena_fd, int pipe_fd, unsigned long n)
 {
-	struct marena *arena = checked(marena_from_fd(arena_fd),
-				       "marena_from_fd");
+	struct marena *mine = checked(marena_from_fd(arena_fd),
+				      "marena_from_fd");
 
 	while (n--)
-		checked(marena_alloc(arena, SIZE), "marena_alloc");
-	if (write(pipe_fd, "", 1) != 1)
-		exit(1);
+		checked(marena_alloc(mine, SIZE), "marena_alloc");
+	must(write(pipe_fd, "", 1), "write");
 	for (;;)
 		pause();
 }
 
 /* start_holder(): returns when the child holds all of them */
-static pid_t start_holder(struct marena *arena, unsigned long n)
+static pid_t start_holder(unsigned long n)
 {
 	int arena_fd = marena_fd(arena);
 	int fds[2];
 	pid_t pid;
 	char byte;
 
-	if (pipe(fds)) {
-		perror("pipe");
-		exit(1);
-	}
-	fflush(stdout);
-	pid = fork();
+	must(pipe(fds), "pipe");
+	pid = must(fork(), "fork");
 	if (!pid) {
 		close(fds[0]);
 		hold_objects(arena_fd, fds[1], n);
 	}
 	close(fds[1]);
-	if (pid < 0 || read(fds[0], &byte, 1) != 1) {
-		fputs("marena-bench: the process to be killed failed\n", stderr);
-		exit(1);
-	}
+	if (read(fds[0], &byte, 1) != 1)
+		errx(1, "the process to be killed failed");
 	close(fds[0]);
 	return pid;
 }
 
-void bench_crash(const struct options *options)
+/* collect(): runs a cycle, that leaves so many objects */
+static struct marena_stats collect(unsigned long objects)
 {
-	struct result gone = { .name = "killed process gone",
-			       .key = "crash_gone", .unit = "ms" };
-	struct result reclaimed = { .name = "its objects reclaimed",
-				    .key = "crash_reclaimed", .unit = "ms" };
-	struct marena_options manual = MARENA_OPTIONS_INIT;
-	double gone_ms[ROUNDS], reclaimed_ms[ROUNDS], start;
 	struct marena_stats stats;
-	struct marena *arena;
-	int i;
 
-	manual.gc_percent = MARENA_GC_OFF;
-	arena = checked(marena_create(NULL, ARENA_SIZE, &manual),
-			"marena_create");
-	for (i = 0; i < ROUNDS; i++) {
-		pid_t pid = start_holder(arena, options->objects);
-
-		collect(arena, options->objects);
-		start = now_ns();
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-		gone_ms[i] = (now_ns() - start) / 1e6;
-		stats = collect(arena, 0);
-		reclaimed_ms[i] = (now_ns() - start) / 1e6;
-		if (stats.pages_resident)
-			errx(1, "the dead process left %llu pages",
-			     stats.pages_resident);
-	}
-	marena_close(arena);
-	gone.value = median(gone_ms);
-	reclaimed.value = median(reclaimed_ms);
-	report(&gone);
-	report(&reclaimed);
+	check(marena_collect(arena, 0), "marena_collect");
+	check(marena_stats(arena, &stats), "marena_stats");
+	if (stats.objects_live != objects)
+		errx(1, "%llu objects are live, there should be %lu",
+		     stats.objects_live, objects);
+	return stats;
 }
+
+static void set_up(const struct contestant *c, const struct options *options)
+{
+	(void)c;
+	arena = make_arena(2 * options->objects * SIZE + (256UL << 20));
+}
+
+static void take_turn(const struct contestant *c, const struct options *options,
+		      double *values)
+{
+	pid_t pid = start_holder(options->objects);
+	struct marena_stats stats;
+	double begun;
+
+	(void)c;
+	collect(options->objects);
+	begun = now_ns();
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	values[0] = (now_ns() - begun) / 1e6;
+	stats = collect(0);
+	values[1] = (now_ns() - begun) / 1e6;
+	if (stats.pages_resident)
+		errx(1, "the dead process left %llu pages", stats.pages_resident);
+}
+
+static const struct contestant contestants[] = {
+	{ .key = "marena", .title = "marena", .setup = set_up,
+	  .turn = take_turn },
+	{ 0 },
+};
+
+static const struct ratio ratios[] = {
+	{ 0 },
+};
+
+const struct workload crash_workload = {
+	.key = "crash",
+	.title = "a process that holds all objects is killed",
+	.metrics = metrics,
+	.contestants = contestants,
+	.ratios = ratios,
+};

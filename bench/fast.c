@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Fast paths: those of the library that make no system call, beside a malloc()
- * and free() and two atomic increments. All loops run in turn in each round,
- * so that what slows the machine down for a while slows all of them.
+ * Fast paths: those of the library that make no system call, beside malloc() and
+ * free() of several libraries, and two atomic increments.
  */
 #include <stdlib.h>
 
 #include "bench.h"
+#include "peer.h"
 
 #define SIZE		64
 #define ARENA_SIZE	(4UL << 30)
@@ -15,6 +15,13 @@
 static struct marena *arena;
 static void *object;
 static unsigned long counter;
+
+static const struct metric metrics[] = {
+	{ "alloc", "allocate and free, 64 bytes", "ns" },
+	{ "get", "take and drop a reference", "ns" },
+	{ "enter", "enter and leave a section", "ns" },
+	{ 0 },
+};
 
 /* keep(): the compiler may not leave out what makes the object */
 static inline void keep(void *p)
@@ -66,95 +73,92 @@ static void run_enter(unsigned long n)
 	}
 }
 
-enum { MALLOC, ATOMICS, ALLOC, GET, ENTER, NR_LOOPS };
-
-/**
- * struct loop - something that is done over and over
- * @name: what it does
- * @key: the same, as a key of JSON
- * @run: does it so many times
- * @n: how many times take about as long as was asked for
- * @ns: per time, of each round
- */
-static struct loop {
-	const char *name;
-	const char *key;
-	void (*run)(unsigned long n);
-	unsigned long n;
-	double ns[ROUNDS];
-} loops[NR_LOOPS] = {
-	[MALLOC] = { .name = "malloc+free, 64 bytes", .key = "malloc_free",
-		     .run = run_malloc },
-	[ATOMICS] = { .name = "2 atomic increments", .key = "atomics",
-		      .run = run_atomics },
-	[ALLOC] = { .name = "marena_alloc+put, 64 bytes, with its cycles",
-		    .key = "alloc_put", .run = run_alloc },
-	[GET] = { .name = "marena_get+put", .key = "get_put", .run = run_get },
-	[ENTER] = { .name = "marena_enter+leave", .key = "enter_leave",
-		    .run = run_enter },
-};
-
-static double time_loop(struct loop *loop)
+/* time_loop(): for a fifth of a turn, in ns for each time */
+static double time_loop(void (*run)(unsigned long n),
+			const struct options *options)
 {
-	double start = now_ns();
+	double begun = now_ns(), now;
+	unsigned long n = 0;
 
-	loop->run(loop->n);
-	return now_ns() - start;
+	do {
+		run(1000);
+		n += 1000;
+		now = now_ns();
+	} while (now - begun < options->turn_ms * 2e5);
+	return (now - begun) / n;
 }
 
-/* calibrate(): doubles a loop until it takes as long as it shall */
-static void calibrate(struct loop *loop, double ns)
-{
-	loop->n = 1;
-	while (time_loop(loop) < ns)
-		loop->n *= 2;
-}
-
-/* ratio(): the median of the ratios within the rounds */
-static double ratio(const struct loop *loop, const struct loop *base)
-{
-	double ratios[ROUNDS];
-	int i;
-
-	for (i = 0; i < ROUNDS; i++)
-		ratios[i] = loop->ns[i] / base->ns[i];
-	return median(ratios);
-}
-
-static void report_loops(void)
-{
-	struct result results[NR_LOOPS];
-	int i;
-
-	/* First the ratios: a median sorts the rounds. */
-	for (i = 0; i < NR_LOOPS; i++)
-		results[i] = (struct result){
-			.name = loops[i].name,
-			.key = loops[i].key,
-			.unit = "ns",
-			.vs_malloc = ratio(&loops[i], &loops[MALLOC]),
-			.vs_atomics = ratio(&loops[i], &loops[ATOMICS]),
-		};
-	for (i = 0; i < NR_LOOPS; i++) {
-		results[i].value = median(loops[i].ns);
-		report(&results[i]);
-	}
-}
-
-void bench_fast_paths(const struct options *options)
+static void set_up_marena(const struct contestant *c,
+			  const struct options *options)
 {
 	struct marena_options limited = MARENA_OPTIONS_INIT;
-	int round, i;
 
+	(void)c;
+	(void)options;
 	limited.mem_limit = MEM_LIMIT;
 	arena = checked(marena_create(NULL, ARENA_SIZE, &limited),
 			"marena_create");
 	object = checked(marena_alloc(arena, SIZE), "marena_alloc");
-	for (i = 0; i < NR_LOOPS; i++)
-		calibrate(&loops[i], options->loop_ms * 1e6);
-	for (round = 0; round < ROUNDS; round++)
-		for (i = 0; i < NR_LOOPS; i++)
-			loops[i].ns[round] = time_loop(&loops[i]) / loops[i].n;
-	report_loops();
-	marena_close(arena);
 }
+
+/* The cycles that run meanwhile, to free what was dropped, count. */
+static void turn_marena(const struct contestant *c,
+			const struct options *options, double *values)
+{
+	(void)c;
+	values[0] = time_loop(run_alloc, options);
+	values[1] = time_loop(run_get, options);
+	values[2] = time_loop(run_enter, options);
+}
+
+static void turn_malloc(const struct contestant *c,
+			const struct options *options, double *values)
+{
+	(void)c;
+	values[0] = time_loop(run_malloc, options);
+}
+
+static void turn_atomics(const struct contestant *c,
+			 const struct options *options, double *values)
+{
+	(void)c;
+	values[1] = time_loop(run_atomics, options);
+}
+
+static const struct contestant contestants[] = {
+	{ .key = "marena", .title = "marena", .setup = set_up_marena,
+	  .turn = turn_marena },
+	{ .key = "glibc", .title = "glibc's malloc", .turn = turn_malloc },
+	{ .key = "jemalloc", .title = "jemalloc", .library = "jemalloc",
+	  .turn = turn_malloc },
+	{ .key = "mimalloc", .title = "mimalloc", .library = "mimalloc",
+	  .turn = turn_malloc },
+	{ .key = "atomics", .title = "2 atomic increments",
+	  .turn = turn_atomics },
+	{ 0 },
+};
+
+static const struct ratio ratios[] = {
+	{ .title = "allocate and free, to glibc's malloc",
+	  .of = { "marena", "alloc" }, .to = { "glibc", "alloc" },
+	  .at_most = 0.5 },
+	{ .title = "allocate and free, to jemalloc",
+	  .of = { "marena", "alloc" }, .to = { "jemalloc", "alloc" } },
+	{ .title = "allocate and free, to mimalloc",
+	  .of = { "marena", "alloc" }, .to = { "mimalloc", "alloc" },
+	  .at_most = 1 },
+	{ .title = "take and drop a reference, to 2 atomic increments",
+	  .of = { "marena", "get" }, .to = { "atomics", "get" },
+	  .at_most = 1 },
+	{ .title = "enter and leave a section, to 2 atomic increments",
+	  .of = { "marena", "enter" }, .to = { "atomics", "get" } },
+	{ 0 },
+};
+
+const struct workload fast_workload = {
+	.key = "fast",
+	.title = "paths of the library that make no system call",
+	.metrics = metrics,
+	.contestants = contestants,
+	.ratios = ratios,
+};

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The first write to a page that is protected, in such a way that somebody else
+ * has what was on it before: how long the write takes, and how long it takes to
+ * protect a page again. Beside it the first write to a page that is not there yet.
+ */
+#include <err.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "peer.h"
+
+#define PAGE		4096UL
+#define PAGES		512
+
+/* The pages that are written, by their addresses, and where copies go. */
+static unsigned long *pages[PAGES];
+static unsigned char (*copies)[PAGE];
+static unsigned char *memory;
+
+static const struct metric metrics[] = {
+	{ "write", "first write", "us" },
+	{ "protect", "protecting a page again", "ns" },
+	{ 0 },
+};
+
+/* write_pages(): what the write to one takes, in us, as the median */
+static double write_pages(void)
+{
+	double times[PAGES], begun;
+	unsigned int i;
+
+	for (i = 0; i < PAGES; i++) {
+		begun = now_ns();
+		__atomic_store_n(pages[i], i, __ATOMIC_RELAXED);
+		times[i] = (now_ns() - begun) / 1e3;
+	}
+	return percentile(times, PAGES, 50);
+}
+
+/* map_pages(): memory that is not there yet, in pages of the smallest size */
+static unsigned char *map_pages(void)
+{
+	unsigned char *p = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned int i;
+
+	if (p == MAP_FAILED)
+		err(1, "mmap");
+	must(madvise(p, PAGES * PAGE, MADV_NOHUGEPAGE), "madvise");
+	for (i = 0; i < PAGES; i++)
+		pages[i] = (unsigned long *)(p + i * PAGE);
+	return p;
+}
+
+/* set_up_memory(): both are there, so that only the protection counts */
+static void set_up_memory(void)
+{
+	memory = map_pages();
+	memset(memory, 1, PAGES * PAGE);
+	copies = checked(malloc(PAGES * PAGE), "malloc");
+	memset(copies, 1, PAGES * PAGE);
+}
+
+static void copy_page(unsigned char *address)
+{
+	memcpy(copies[(address - memory) / PAGE], address, PAGE);
+}
+
+/* ---- marena --------------------------------------------------------------- */
+
+/* Nodes on as many pages, of a graph whose marking goes on for long enough. */
+static void set_up_marena(const struct contestant *c,
+			  const struct options *options)
+{
+	struct node **nodes = graph_make(c->peer, options->objects);
+	struct cycle cycle;
+	unsigned long i;
+	uintptr_t base;
+	bool *seen;
+	int n = 0;
+
+	base = (uintptr_t)marena_base(marena_peer_arena());
+	seen = checked(calloc(marena_size(marena_peer_arena()) / PAGE, 1),
+		       "calloc");
+	for (i = 0; i < options->objects && n < PAGES; i++) {
+		uintptr_t page = ((uintptr_t)nodes[i] - base) / PAGE;
+
+		if (!seen[page])
+			pages[n++] = nodes[i]->payload;
+		seen[page] = true;
+	}
+	if (n < PAGES)
+		errx(1, "the graph has too few pages");
+	free(seen);
+	free(nodes);
+	c->peer->collect(&cycle);
+}
+
+static enum { IDLE, PREPARE, RENDEZVOUS, MARK } phase(struct marena_stats *stats)
+{
+	check(marena_stats(marena_peer_arena(), stats), "marena_stats");
+	return stats->phase;
+}
+
+/* begin_cycle(): returns when it marks, with how long it has prepared, in ns */
+static double begin_cycle(void)
+{
+	struct marena_stats stats;
+	double begun;
+
+	check(marena_collect(marena_peer_arena(), MARENA_NOWAIT),
+	      "marena_collect");
+	while (phase(&stats) == IDLE)
+		;
+	begun = now_ns();
+	while (phase(&stats) == PREPARE)
+		;
+	begun = now_ns() - begun;
+	while (phase(&stats) < MARK)
+		;
+	if (stats.phase != MARK)
+		errx(1, "the cycle was over too soon: take more objects");
+	return begun;
+}
+
+static void end_cycle(struct marena_stats *stats)
+{
+	while (phase(stats) != IDLE)
+		;
+}
+
+/*
+ * A cycle before which nothing was written, and one before which the pages were.
+ * In the second they are written while it marks.
+ */
+static void turn_marena(const struct contestant *c,
+			const struct options *options, double *values)
+{
+	struct marena_stats stats;
+	double clean, written;
+
+	(void)c;
+	(void)options;
+	check(marena_collect(marena_peer_arena(), 0), "marena_collect");
+	clean = begin_cycle();
+	values[0] = write_pages();
+	end_cycle(&stats);
+	if (stats.pages_copied < PAGES)
+		errx(1, "%llu pages were copied, %d were written",
+		     stats.pages_copied, PAGES);
+	written = begin_cycle();
+	end_cycle(&stats);
+	values[1] = (written - clean) / PAGES;
+}
+
+/* ---- mprotect ------------------------------------------------------------- */
+
+static void on_fault(int signal, siginfo_t *info, void *context)
+{
+	unsigned char *page = (void *)((uintptr_t)info->si_addr & -PAGE);
+
+	(void)signal;
+	(void)context;
+	copy_page(page);
+	if (mprotect(page, PAGE, PROT_READ | PROT_WRITE))
+		_exit(1);
+}
+
+static void set_up_mprotect(const struct contestant *c,
+			    const struct options *options)
+{
+	struct sigaction action = { .sa_sigaction = on_fault,
+				    .sa_flags = SA_SIGINFO };
+
+	(void)c;
+	(void)options;
+	set_up_memory();
+	must(sigaction(SIGSEGV, &action, NULL), "sigaction");
+}
+
+static void turn_mprotect(const struct contestant *c,
+			  const struct options *options, double *values)
+{
+	double begun = now_ns();
+
+	(void)c;
+	(void)options;
+	must(mprotect(memory, PAGES * PAGE, PROT_READ), "mprotect");
+	values[1] = (now_ns() - begun) / PAGES;
+	values[0] = write_pages();
+}
+
+/* ---- userfaultfd ---------------------------------------------------------- */
+
+static int uffd;
+
+static void write_protect(unsigned char *at, unsigned long bytes, __u64 mode)
+{
+	struct uffdio_writeprotect args = {
+		.range = { .start = (uintptr_t)at, .len = bytes },
+		.mode = mode,
+	};
+
+	must(ioctl(uffd, UFFDIO_WRITEPROTECT, &args), "UFFDIO_WRITEPROTECT");
+}
+
+static void *handle_faults(void *arg)
+{
+	struct uffd_msg message;
+	unsigned char *page;
+
+	(void)arg;
+	for (;;) {
+		must(read(uffd, &message, sizeof(message)), "userfaultfd");
+		if (message.event != UFFD_EVENT_PAGEFAULT)
+			continue;
+		page = (void *)(uintptr_t)(message.arg.pagefault.address & -PAGE);
+		copy_page(page);
+		write_protect(page, PAGE, 0);
+	}
+	return NULL;
+}
+
+static void set_up_userfaultfd(const struct contestant *c,
+			       const struct options *options)
+{
+	struct uffdio_api api = { .api = UFFD_API,
+		.features = UFFD_FEATURE_PAGEFAULT_FLAG_WP };
+	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_WP };
+	pthread_t handler;
+
+	(void)c;
+	(void)options;
+	set_up_memory();
+	uffd = must(syscall(SYS_userfaultfd, O_CLOEXEC), "userfaultfd");
+	must(ioctl(uffd, UFFDIO_API, &api), "UFFDIO_API");
+	range.range.start = (uintptr_t)memory;
+	range.range.len = PAGES * PAGE;
+	must(ioctl(uffd, UFFDIO_REGISTER, &range), "UFFDIO_REGISTER");
+	if (pthread_create(&handler, NULL, handle_faults, NULL))
+		errx(1, "no thread");
+}
+
+static void turn_userfaultfd(const struct contestant *c,
+			     const struct options *options, double *values)
+{
+	double begun = now_ns();
+
+	(void)c;
+	(void)options;
+	write_protect(memory, PAGES * PAGE, UFFDIO_WRITEPROTECT_MODE_WP);
+	values[1] = (now_ns() - begun) / PAGES;
+	values[0] = write_pages();
+}
+
+/* ---- memory that is not there --------------------------------------------- */
+
+static void turn_anonymous(const struct contestant *c,
+			   const struct options *options, double *values)
+{
+	(void)c;
+	(void)options;
+	memory = map_pages();
+	values[0] = write_pages();
+	must(munmap(memory, PAGES * PAGE), "munmap");
+}
+
+static const struct contestant contestants[] = {
+	{ .key = "marena", .title = "marena, while it marks",
+	  .peer = &peer_marena, .setup = set_up_marena, .turn = turn_marena },
+	{ .key = "mprotect", .title = "mprotect, SIGSEGV",
+	  .setup = set_up_mprotect, .turn = turn_mprotect },
+	{ .key = "userfaultfd", .title = "userfaultfd, handler thread",
+	  .setup = set_up_userfaultfd, .turn = turn_userfaultfd },
+	{ .key = "anonymous", .title = "anonymous memory, first touch",
+	  .turn = turn_anonymous },
+	{ 0 },
+};
+
+static const struct ratio ratios[] = {
+	{ .title = "first write, to mprotect's", .of = { "marena", "write" },
+	  .to = { "mprotect", "write" }, .at_most = 0.125 },
+	{ .title = "first write, to userfaultfd's", .of = { "marena", "write" },
+	  .to = { "userfaultfd", "write" }, .at_most = 0.125 },
+	{ .title = "first write, to first touch of anonymous memory",
+	  .of = { "marena", "write" }, .to = { "anonymous", "write" },
+	  .at_most = 1 },
+	{ .title = "protecting again, to mprotect's",
+	  .of = { "marena", "protect" }, .to = { "mprotect", "protect" } },
+	{ .title = "protecting again, to userfaultfd's",
+	  .of = { "marena", "protect" }, .to = { "userfaultfd", "protect" } },
+	{ 0 },
+};
+
+const struct workload barrier_workload = {
+	.key = "barrier",
+	.title = "the first write to a protected page, with a copy of the page",
+	.metrics = metrics,
+	.contestants = contestants,
+	.ratios = ratios,
+};

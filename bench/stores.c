@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Stores to the heap while no cycle runs, to pages that were written before,
+ * beside stores to plain memory.
+ */
+#include <err.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "bench.h"
+#include "peer.h"
+
+#define ELEMENTS	(1UL << 18)
+#define BYTES		(ELEMENTS * sizeof(struct node))
+#define STORES		(1UL << 20)
+
+static struct node *array;
+
+static const struct metric metrics[] = {
+	{ "scattered", "a store in a random place", "ns" },
+	{ "sequential", "a store to the next object", "ns" },
+	{ 0 },
+};
+
+static void set_up_marena(const struct contestant *c,
+			  const struct options *options)
+{
+	struct marena *arena = make_arena(4 * BYTES);
+	int type = MARENA_TYPE(arena, struct node, left, right);
+
+	(void)c;
+	(void)options;
+	check(type, "marena_type");
+	array = checked(marena_new_array(arena, type, ELEMENTS),
+			"marena_new_array");
+	memset(array, 0, BYTES);
+}
+
+/* The heap has pages of 4 KiB, so this has them as well. */
+static void set_up_plain(const struct contestant *c,
+			 const struct options *options)
+{
+	(void)c;
+	(void)options;
+	array = mmap(NULL, BYTES, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (array == MAP_FAILED)
+		err(1, "mmap");
+	must(madvise(array, BYTES, MADV_NOHUGEPAGE), "madvise");
+	memset(array, 0, BYTES);
+}
+
+static void store_scattered(unsigned long *chance)
+{
+	unsigned long n;
+
+	for (n = 0; n < STORES; n++) {
+		struct node *node = &array[random_below(chance, ELEMENTS)];
+
+		__atomic_store_n(&node->payload[0], n, __ATOMIC_RELAXED);
+	}
+}
+
+static void store_sequential(unsigned long *chance)
+{
+	unsigned long n;
+
+	(void)chance;
+	for (n = 0; n < STORES; n++)
+		__atomic_store_n(&array[n % ELEMENTS].payload[0], n,
+				 __ATOMIC_RELAXED);
+}
+
+/* time_loop(): over and over for half a turn; ns for a store */
+static double time_loop(void (*loop)(unsigned long *chance),
+			const struct options *options)
+{
+	double begun = now_ns(), now;
+	unsigned long chance = 88172645463325252, n = 0;
+
+	do {
+		loop(&chance);
+		n += STORES;
+		now = now_ns();
+	} while (now - begun < options->turn_ms * 5e5);
+	return (now - begun) / n;
+}
+
+static void take_turn(const struct contestant *c, const struct options *options,
+		      double *values)
+{
+	(void)c;
+	values[0] = time_loop(store_scattered, options);
+	values[1] = time_loop(store_sequential, options);
+}
+
+static const struct contestant contestants[] = {
+	{ .key = "marena", .title = "marena", .setup = set_up_marena,
+	  .turn = take_turn },
+	{ .key = "plain", .title = "anonymous memory", .setup = set_up_plain,
+	  .turn = take_turn },
+	{ 0 },
+};
+
+static const struct ratio ratios[] = {
+	{ .title = "stores in random places", .of = { "marena", "scattered" },
+	  .to = { "plain", "scattered" }, .at_most = 1.03 },
+	{ .title = "stores in sequence", .of = { "marena", "sequential" },
+	  .to = { "plain", "sequential" }, .at_most = 1.03 },
+	{ 0 },
+};
+
+const struct workload stores_workload = {
+	.key = "stores",
+	.title = "stores while no cycle runs",
+	.metrics = metrics,
+	.contestants = contestants,
+	.ratios = ratios,
+};

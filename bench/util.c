@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Time, chance, order and failure. */
+#include <err.h>
+#include <errno.h>
+#include <marena.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "bench.h"
+
+double now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1e9 + now.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double percentile(double *values, size_t n, double percent)
+{
+	size_t i = n * percent / 100;
+
+	qsort(values, n, sizeof(values[0]), compare);
+	return values[i < n ? i : n - 1];
+}
+
+unsigned long random_below(unsigned long *state, unsigned long n)
+{
+	/* xorshift */
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state % n;
+}
+
+void *checked(void *p, const char *what)
+{
+	if (!p)
+		errx(1, "%s: %s", what, marena_strerror(errno));
+	return p;
+}
+
+void check(int error, const char *what)
+{
+	if (error < 0)
+		errx(1, "%s: %s", what, marena_strerror(error));
+}
+
+long must(long result, const char *what)
+{
+	if (result == -1)
+		err(1, "%s", what);
+	return result;
+}

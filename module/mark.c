@@ -80,11 +80,9 @@ void marena_push(struct marena_marker *marker, u64 offset, u64 chunk)
 		marena_make_grey(marker, offset);
 }
 
-/* Is there an object in the slot at @start, and not marked yet? */
-static bool marena_mark_object(struct marena_arena *arena, u64 start)
+/* Is there an object in the slot of the region at @start, and not marked yet? */
+static bool marena_mark_object(struct marena_region *region, u64 start)
 {
-	struct marena_region *region =
-		marena_region(arena, start >> MARENA_REGION_SHIFT);
 	unsigned int granule = (start & (MARENA_REGION_SIZE - 1)) /
 			       MARENA_GRANULE;
 	unsigned long *alloc =
@@ -95,11 +93,12 @@ static bool marena_mark_object(struct marena_arena *arena, u64 start)
 	       !test_and_set_bit(granule, region->mark);
 }
 
-/* Mark the object in the given slot of a span. */
+/* Mark the object in the slot of a span that begins at @start, in the region. */
 static void marena_mark_slot(struct marena_marker *marker,
+			     struct marena_region *region,
 			     const struct marena_span *span, u64 start)
 {
-	if (!marena_mark_object(marker->arena, start))
+	if (!marena_mark_object(region, start))
 		return;
 	marker->figures.objects_live++;
 	marker->figures.bytes_live += span->slot_size;
@@ -107,14 +106,36 @@ static void marena_mark_slot(struct marena_marker *marker,
 		marena_push(marker, start, 0);
 }
 
+/* A word of the heap refers to @offset, in the region: is an object there? */
+static void marena_mark_found(struct marena_marker *marker,
+			      struct marena_region *region, u64 offset)
+{
+	const struct marena_span *span =
+		READ_ONCE(region->spans[marena_region_page(offset)]);
+	u64 start;
+
+	if (!span)
+		return;
+	start = marena_span_slot_start(span, offset);
+	if (start == U64_MAX || marena_type_is_counted(span->type))
+		return;
+	/* A large object may begin in a region below. */
+	if (start >> MARENA_REGION_SHIFT != region->index)
+		region = marena_region(marker->arena,
+				       start >> MARENA_REGION_SHIFT);
+	marena_mark_slot(marker, region, span, start);
+}
+
 /* A word of the heap refers to @offset, where an object may begin or lie. */
 void marena_mark_inside(struct marena_marker *marker, u64 offset)
 {
-	const struct marena_span *span;
-	u64 start = marena_slot_start(marker->arena, offset, &span);
+	struct marena_region *region = NULL;
 
-	if (start < marker->arena->size && !marena_type_is_counted(span->type))
-		marena_mark_slot(marker, span, start);
+	if (offset < marker->arena->size)
+		region = marena_region(marker->arena,
+				       offset >> MARENA_REGION_SHIFT);
+	if (region)
+		marena_mark_found(marker, region, offset);
 }
 
 /* A root, or a count of a client, refers to the object that begins there. */
@@ -125,18 +146,21 @@ void marena_mark_start(void *ctx, u64 offset)
 
 	if (offset < marker->arena->size &&
 	    marena_slot_start(marker->arena, offset, &span) == offset)
-		marena_mark_slot(marker, span, offset);
+		marena_mark_slot(marker,
+				 marena_region(marker->arena,
+					       offset >> MARENA_REGION_SHIFT),
+				 span, offset);
 }
 
 static bool marena_mark_oldest(struct marena_marker *marker)
 {
-	u64 offset = marker->queue[marker->head];
+	const struct marena_found *found = &marker->queue[marker->head];
 
 	if (!marker->queued)
 		return false;
 	marker->head = (marker->head + 1) % MARENA_MARK_QUEUE;
 	marker->queued--;
-	marena_mark_inside(marker, offset);
+	marena_mark_found(marker, found->region, found->offset);
 	return true;
 }
 
@@ -150,7 +174,7 @@ void marena_mark_queued(struct marena_marker *marker)
 /* A word of the heap refers to @offset: mark that when it is in the cache. */
 void marena_mark_later(struct marena_marker *marker, u64 offset)
 {
-	unsigned int i = (offset >> MARENA_PAGE_SHIFT) % MARENA_REGION_PAGES;
+	unsigned int i = marena_region_page(offset);
 	struct marena_region *region;
 	struct page *page;
 
@@ -169,7 +193,7 @@ void marena_mark_later(struct marena_marker *marker, u64 offset)
 	if (marker->queued == MARENA_MARK_QUEUE)
 		marena_mark_oldest(marker);
 	marker->queue[(marker->head + marker->queued) % MARENA_MARK_QUEUE] =
-		offset;
+		(struct marena_found){ region, offset };
 	marker->queued++;
 }
 

@@ -21,14 +21,6 @@
 /* Entries that a marker has to have in order to give half of them. */
 #define MARENA_SHARE_MIN	16
 
-struct marena_mark_block {
-	struct marena_mark_block *next;
-	unsigned long nr;
-	u64 entries[MARENA_BLOCK_ENTRIES];
-};
-
-static_assert(sizeof(struct marena_mark_block) == PAGE_SIZE);
-
 void marena_mark_pool_init(struct marena_mark_pool *pool)
 {
 	spin_lock_init(&pool->lock);
@@ -128,8 +120,8 @@ void marena_mark_stack_exit(struct marena_mark_stack *stack)
 	stack->top = NULL;
 }
 
-/* Make room in the topmost block. */
-static bool marena_mark_stack_grow(struct marena_mark_stack *stack)
+/* Make room in the topmost block; false: there is none, or no memory for more. */
+bool marena_mark_stack_grow(struct marena_mark_stack *stack)
 {
 	struct marena_mark_block *fresh;
 
@@ -147,25 +139,12 @@ static bool marena_mark_stack_grow(struct marena_mark_stack *stack)
 	return true;
 }
 
-/* Returns false if there is no room, or no memory for more. */
-bool marena_mark_stack_push(struct marena_mark_stack *stack, u64 entry)
+/* The topmost block is empty: take the other. False: nothing is on it either. */
+bool marena_mark_stack_shrink(struct marena_mark_stack *stack)
 {
-	if (stack->top->nr == MARENA_BLOCK_ENTRIES &&
-	    !marena_mark_stack_grow(stack))
+	if (!stack->below || !stack->below->nr)
 		return false;
-	stack->top->entries[stack->top->nr++] = entry;
-	return true;
-}
-
-/* Returns false if the marker has nothing left of its own. */
-bool marena_mark_stack_pop(struct marena_mark_stack *stack, u64 *entry)
-{
-	if (!stack->top->nr) {
-		if (!stack->below || !stack->below->nr)
-			return false;
-		swap(stack->top, stack->below);
-	}
-	*entry = stack->top->entries[--stack->top->nr];
+	swap(stack->top, stack->below);
 	return true;
 }
 

@@ -2,15 +2,29 @@
 #ifndef MARENA_MARK_STACK_H
 #define MARENA_MARK_STACK_H
 
+#include <linux/build_bug.h>
+#include <linux/mm.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 
-struct marena_mark_block;
-
 /* Entries are kept in blocks, of which there are so many at most: 4 MiB. */
 #define MARENA_BLOCK_ENTRIES	510
 #define MARENA_MAX_BLOCKS	1024
+
+/**
+ * struct marena_mark_block - a part of a stack
+ * @next: in a list of the pool
+ * @nr: entries it has
+ * @entries: these
+ */
+struct marena_mark_block {
+	struct marena_mark_block *next;
+	unsigned long nr;
+	u64 entries[MARENA_BLOCK_ENTRIES];
+};
+
+static_assert(sizeof(struct marena_mark_block) == PAGE_SIZE);
 
 /**
  * struct marena_mark_pool - what the markers of an arena have to share
@@ -53,12 +67,33 @@ bool marena_mark_stack_init(struct marena_mark_stack *stack,
 			    struct marena_mark_pool *pool);
 void marena_mark_stack_clear(struct marena_mark_stack *stack);
 void marena_mark_stack_exit(struct marena_mark_stack *stack);
-bool marena_mark_stack_push(struct marena_mark_stack *stack, u64 entry);
-bool marena_mark_stack_pop(struct marena_mark_stack *stack, u64 *entry);
+bool marena_mark_stack_grow(struct marena_mark_stack *stack);
+bool marena_mark_stack_shrink(struct marena_mark_stack *stack);
 void marena_mark_stack_share(struct marena_mark_stack *stack);
 
 bool marena_mark_pool_wait(struct marena_mark_stack *stack, bool helper);
 void marena_mark_pool_leave(struct marena_mark_pool *pool);
+
+/* Returns false if there is no room, or no memory for more. */
+static inline bool marena_mark_stack_push(struct marena_mark_stack *stack,
+					  u64 entry)
+{
+	if (stack->top->nr == MARENA_BLOCK_ENTRIES &&
+	    !marena_mark_stack_grow(stack))
+		return false;
+	stack->top->entries[stack->top->nr++] = entry;
+	return true;
+}
+
+/* Returns false if the marker has nothing left of its own. */
+static inline bool marena_mark_stack_pop(struct marena_mark_stack *stack,
+					 u64 *entry)
+{
+	if (!stack->top->nr && !marena_mark_stack_shrink(stack))
+		return false;
+	*entry = stack->top->entries[--stack->top->nr];
+	return true;
+}
 
 /* Is it time to let others have some of what one has? */
 static inline bool marena_mark_pool_is_hungry(const struct marena_mark_pool *pool)

@@ -11,6 +11,18 @@
 /* What has been found, and is looked up when it has come into the cache. */
 #define MARENA_MARK_QUEUE	16
 
+struct marena_region;
+
+/**
+ * struct marena_found - a reference that was found
+ * @region: the region that it points into
+ * @offset: where, in the heap
+ */
+struct marena_found {
+	struct marena_region *region;
+	u64 offset;
+};
+
 /**
  * struct marena_marker - the state of one marker
  * @arena: what is marked
@@ -21,7 +33,7 @@
  * @page: number of the page that was read last
  * @memory: what it held at the rendezvous, as far as is known; NULL if it has no
  *          memory
- * @queue: offsets of the heap to which references were found, as a ring
+ * @queue: references that were found, as a ring
  * @head: the oldest of them
  * @queued: how many
  * @window: when the time began for which a share of a CPU is counted, in ns
@@ -36,7 +48,7 @@ struct marena_marker {
 	bool stopped;
 	u64 page;
 	const u64 *memory;
-	u64 queue[MARENA_MARK_QUEUE];
+	struct marena_found queue[MARENA_MARK_QUEUE];
 	unsigned int head;
 	unsigned int queued;
 	u64 window;

@@ -84,6 +84,12 @@ marena_region(const struct marena_arena *arena, unsigned long index)
 	return low ? READ_ONCE(low[index & (MARENA_DIR_ENTRIES - 1)]) : NULL;
 }
 
+/* Which page of its region @offset of the heap lies on. */
+static inline unsigned int marena_region_page(u64 offset)
+{
+	return (offset >> MARENA_PAGE_SHIFT) % MARENA_REGION_PAGES;
+}
+
 /* The region of a page, or NULL. The page's number is in range. */
 static inline struct marena_region *
 marena_region_of_page(const struct marena_arena *arena, u64 page)

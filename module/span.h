@@ -196,21 +196,26 @@ marena_span_at(const struct marena_arena *arena, u64 offset)
 	return READ_ONCE(region->spans[page % MARENA_REGION_PAGES]);
 }
 
+/* Where the slot of the span begins that @offset lies in; or U64_MAX. */
+static inline u64 marena_span_slot_start(const struct marena_span *span,
+					 u64 offset)
+{
+	u32 slot = marena_slot_index(span, offset - span->offset);
+
+	return slot < span->nr_slots ? span->offset + slot * span->slot_size :
+				       U64_MAX;
+}
+
 /* Where the slot begins that @offset lies in; the arena's size: in none. */
 static inline u64 marena_slot_start(const struct marena_arena *arena,
 				    u64 offset, const struct marena_span **span)
 {
-	u32 slot;
-
 	if (offset >= arena->size)
 		return arena->size;
 	*span = marena_span_at(arena, offset);
 	if (!*span)
 		return arena->size;
-	slot = marena_slot_index(*span, offset - (*span)->offset);
-	if (slot >= (*span)->nr_slots)
-		return arena->size;
-	return (*span)->offset + slot * (*span)->slot_size;
+	return min(marena_span_slot_start(*span, offset), arena->size);
 }
 
 #endif /* MARENA_SPAN_H */

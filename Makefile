@@ -33,7 +33,7 @@ export MINUTES SEED ROUND
 DEMO_TEXT ?=
 DEMO_RUN  ?= /usr/lib/marena/examples/demo /mnt/text /mnt/share
 BENCH	  ?=
-BENCH_RUN ?= /usr/lib/marena/bench/marena-bench --json=/mnt/share/bench.json
+BENCH_RUN ?= /usr/lib/marena/bench/marena-bench
 
 # ---- building --------------------------------------------------------------
 
@@ -143,16 +143,19 @@ demo:
 	@echo 'demo: what it wrote is in $(BUILD)/demo'
 
 # Only this guest has the benchmarks, and so the libraries that they need.
-bench: override RUN := $(value BENCH_RUN) $(value BENCH)
-bench: override EXTRA += $(build)/bench/root
-bench: SHARE = $(build)/bench/results
-bench: TIMEOUT := $(or $(TIMEOUT),3600)
+bench: override RUN := $(value BENCH_RUN) --json=/mnt/share/bench.json $(value BENCH)
 bench: MEM := $(or $(MEM),8G)
-bench: benchmarks
+bench-native: override RUN := $(value BENCH_RUN) --json=/mnt/share/bench-native.json --mib=256 $(value BENCH)
+bench-native: MEM := $(or $(MEM),3G)
+bench-native: override KERNEL = native
+bench bench-native: override EXTRA += $(build)/bench/root
+bench bench-native: SHARE = $(build)/bench/results
+bench bench-native: TIMEOUT := $(or $(TIMEOUT),3600)
+bench bench-native: benchmarks
 	@mkdir -p $(build)/bench/results
 	$(call into,bench,install,BENCHDIR=/usr/lib/marena/bench DESTDIR=$(build)/bench/root)
 	+@vm/run
-	@echo 'bench: the figures are in $(BUILD)/bench/results/bench.json as well'
+	@echo '$@: the figures are in $(BUILD)/bench/results/$@.json as well'
 
 # ---- checking --------------------------------------------------------------
 
@@ -202,7 +205,10 @@ one that sees what these forgive, once, for a quarter of an hour)
   make fuzz              the fuzzer (OPS=10000000 SEED=1 KERNEL=debug)
   make demo              the demonstration (DEMO_TEXT=DIR: what it reads)
   make bench             the project and its peers, side by side, on 6.12
-                         (BENCH='-r 7 pause mark': options and workloads; -h)
+                         (BENCH='-r 7 pause mark': options and workloads; -h;
+                         ACCEL=icount CPUS=1: by a clock of instructions)
+  make bench-native      the same on user-mode-linux, without detectors: what
+                         computes is as fast as it can be here
 
 Checking the sources
   make litmus            memory ordering, on this machine (ROUNDS=2000000)
@@ -220,5 +226,5 @@ help:
 	@echo "$$HELP"
 
 .PHONY: all module lib tools examples benchmarks install modules_install \
-	stage stage-parts vm test coverage test-full soak fuzz demo bench litmus \
+	stage stage-parts vm test coverage test-full soak fuzz demo bench bench-native litmus \
 	check check-model clean distclean help

@@ -155,6 +155,9 @@ void run_workload(const struct workload *workload, const struct options *options
 void run_contestant(const struct workload *workload, const char *key,
 		    const struct options *options) __attribute__((noreturn));
 
+/* not_here(): ends a contestant for which this machine lacks what it takes */
+void not_here(const char *what) __attribute__((noreturn));
+
 /* report.c: the table and JSON */
 unsigned int nr_metrics(const struct workload *workload);
 void report_begin(const struct options *options);

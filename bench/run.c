@@ -3,7 +3,8 @@
  * Contestants and their turns. A contestant is this program, run once more, or
  * one that is linked with another allocator, with one more argument, that says
  * who it is. Its standard input and output lead here: it says "ready" when it is
- * set up, and answers each line that it reads with the values of a turn.
+ * set up, or that it has to be left out, and answers each line that it reads with
+ * the values of a turn.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -45,6 +46,12 @@ static void take_turn(const struct contestant *c, const struct options *options,
 		printf("%.17g ", values[i]);
 	putchar('\n');
 	fflush(stdout);
+}
+
+void not_here(const char *what)
+{
+	printf("left out: %s\n", what);
+	exit(0);
 }
 
 void run_contestant(const struct workload *workload, const char *key,
@@ -161,13 +168,26 @@ static void finish(struct player *player, const struct contestant *c)
 		errx(1, "%s has failed", c->key);
 }
 
+/* is_ready(): waits until it is; false: it has to be left out */
+static bool is_ready(struct player *player, const struct contestant *c)
+{
+	char line[80];
+
+	hear(player, c, line, sizeof(line));
+	if (!strcmp(line, "ready\n"))
+		return true;
+	fprintf(stderr, "%s: %s", c->key, line);
+	finish(player, c);
+	player->pid = 0;
+	return false;
+}
+
 void run_workload(const struct workload *workload, const struct options *options,
 		  char **argv, struct results *results)
 {
 	const struct contestant *all = workload->contestants;
 	struct player players[MAX_CONTESTANTS] = { { 0 } };
 	unsigned int i, n, round, nr = nr_metrics(workload);
-	char line[16];
 
 	for (i = 0; all[i].key; i++) {
 		results->taken_part[i] = !all[i].wanted ||
@@ -177,7 +197,7 @@ void run_workload(const struct workload *workload, const struct options *options
 	}
 	for (i = 0; all[i].key; i++)
 		if (players[i].pid)
-			hear(&players[i], &all[i], line, sizeof(line));
+			results->taken_part[i] = is_ready(&players[i], &all[i]);
 	for (round = 0; round < options->rounds; round++)
 		for (i = 0; all[i].key; i++)
 			if (players[i].pid)

@@ -310,6 +310,7 @@ static const struct vm_operations_struct marena_client_vm_ops = {
 	.mremap = marena_vma_refuse_move,
 	.mprotect = marena_vma_mprotect,
 	.fault = marena_client_fault,
+	.map_pages = marena_map_no_pages,
 	.page_mkwrite = marena_client_mkwrite,
 };
 

@@ -203,11 +203,23 @@ int marena_vma_mprotect(struct vm_area_struct *vma, unsigned long start,
 	return 0;
 }
 
+/*
+ * Nothing is mapped ahead of who touches it. But only where there is this, the
+ * kernel lets faults run under the lock of the mapping; else each begins in vain, and
+ * is tried again with the lock of the whole address space.
+ */
+vm_fault_t marena_map_no_pages(struct vm_fault *vmf, pgoff_t first,
+			       pgoff_t last)
+{
+	return 0;
+}
+
 static const struct vm_operations_struct marena_arena_vm_ops = {
 	.may_split = marena_vma_refuse_split,
 	.mremap = marena_vma_refuse_move,
 	.mprotect = marena_vma_mprotect,
 	.fault = marena_arena_fault,
+	.map_pages = marena_map_no_pages,
 	.page_mkwrite = marena_arena_mkwrite,
 };
 

@@ -47,16 +47,12 @@ static double write_pages(void)
 	return percentile(times, PAGES, 50);
 }
 
-/* map_pages(): memory that is not there yet, in pages of the smallest size */
+/* map_pages(): memory that is not there yet */
 static unsigned char *map_pages(void)
 {
-	unsigned char *p = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *p = map_memory(PAGES * PAGE);
 	unsigned int i;
 
-	if (p == MAP_FAILED)
-		err(1, "mmap");
-	must(madvise(p, PAGES * PAGE, MADV_NOHUGEPAGE), "madvise");
 	for (i = 0; i < PAGES; i++)
 		pages[i] = (unsigned long *)(p + i * PAGE);
 	return p;

@@ -180,6 +180,9 @@ unsigned long random_below(unsigned long *state, unsigned long n);
 void *checked(void *p, const char *what);
 void check(int error, const char *what);
 
+/* map_memory(): anonymous, in pages of 4 KiB, as those of the heap are */
+void *map_memory(size_t bytes);
+
 /* must(): ends the program if a system call failed (-1); else its result */
 long must(long result, const char *what);
 

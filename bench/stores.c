@@ -3,9 +3,7 @@
  * Stores to the heap while no cycle runs, to pages that were written before,
  * beside stores to plain memory.
  */
-#include <err.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "bench.h"
 #include "peer.h"
@@ -36,17 +34,12 @@ static void set_up_marena(const struct contestant *c,
 	memset(array, 0, BYTES);
 }
 
-/* The heap has pages of 4 KiB, so this has them as well. */
 static void set_up_plain(const struct contestant *c,
 			 const struct options *options)
 {
 	(void)c;
 	(void)options;
-	array = mmap(NULL, BYTES, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (array == MAP_FAILED)
-		err(1, "mmap");
-	must(madvise(array, BYTES, MADV_NOHUGEPAGE), "madvise");
+	array = map_memory(BYTES);
 	memset(array, 0, BYTES);
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <marena.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "bench.h"
@@ -51,6 +52,19 @@ void check(int error, const char *what)
 {
 	if (error < 0)
 		errx(1, "%s: %s", what, marena_strerror(error));
+}
+
+void *map_memory(size_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		err(1, "mmap");
+	/* EINVAL: this kernel has no others. */
+	if (madvise(p, bytes, MADV_NOHUGEPAGE) && errno != EINVAL)
+		err(1, "madvise");
+	return p;
 }
 
 long must(long result, const char *what)

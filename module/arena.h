@@ -3,7 +3,7 @@
  * Lock order, outermost first. What a lock protects is said at the field.
  *
  *   event file's read_lock   who takes from its queue
- *   mmap_lock (faults, VMA close)
+ *   mmap_lock, or a mapping's own lock (faults, VMA close)
  *     marena_names_lock      name.c: the names of arenas
  *     marena_space_lock      space.c: address ranges of arenas
  *     arena->lock            spans, classes, leases, regions, types
@@ -24,7 +24,7 @@
  *     collector's lock       what cycles were asked for (spinlock)
  *
  * No user memory is touched that is not there, and no mmap_lock taken, under any
- * of them. While the gate is closed, the collector tries for arena->lock, within
+ * of them below mmap_lock. While the gate is closed, the collector tries for arena->lock, within
  * its budget, and takes page locks and spinlocks: all are held by others for
  * short, bounded work that never waits for the gate, nor for the end of write
  * protection.

@@ -261,6 +261,19 @@ static struct page *marena_client_fixed_page(struct marena_client *client,
 	return page;
 }
 
+static vm_fault_t marena_client_map_fault(struct vm_fault *vmf,
+					  struct marena_client *client)
+{
+	gfp_t gfp = marena_fault_gfp(vmf, client->arena);
+	vm_fault_t ret;
+
+	ret = marena_refs_fault(client, vmf->pgoff - MARENA_REFS_PAGE, gfp,
+				&vmf->page);
+	if (ret == VM_FAULT_OOM && gfp)
+		return marena_fault_collect(vmf, client->arena);
+	return ret;
+}
+
 static vm_fault_t marena_client_fault(struct vm_fault *vmf)
 {
 	struct marena_client *client = marena_client_of(vmf->vma->vm_file);
@@ -268,8 +281,7 @@ static vm_fault_t marena_client_fault(struct vm_fault *vmf)
 	if (READ_ONCE(client->ended))
 		return VM_FAULT_SIGBUS;
 	if (vmf->pgoff >= MARENA_REFS_PAGE)
-		return marena_refs_fault(client, vmf->pgoff - MARENA_REFS_PAGE,
-					 &vmf->page);
+		return marena_client_map_fault(vmf, client);
 	vmf->page = marena_client_fixed_page(client, vmf->pgoff);
 	return vmf->page ? 0 : VM_FAULT_SIGBUS;
 }

@@ -5,7 +5,7 @@
  *   IDLE -> PREPARE -> RENDEZVOUS -> MARK -> CLEAR -> SWEEP -> IDLE
  *              |           |                   |
  *              |           |                   +-- if there are weak fields
- *              |           +-- given up: a thread stays in its section
+ *              |           +-- given up: the tables are in use for too long
  *              +-- pages are protected, mark bits are cleared
  *
  * Programs are stopped in the rendezvous alone. A minor cycle has the same steps,

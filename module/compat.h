@@ -36,6 +36,13 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 }
 #endif
 
+/* Before there was a lock for each mapping, mmap_lock kept faults out. */
+#ifndef MARENA_HAVE_VMA_START_WRITE
+static inline void vma_start_write(struct vm_area_struct *vma)
+{
+}
+#endif
+
 static inline int marena_page_mapcount(struct page *page)
 {
 #ifdef MARENA_HAVE_FOLIO_MAPCOUNT
@@ -200,10 +207,11 @@ static inline bool list_lru_del_obj(struct list_lru *lru,
 }
 #endif
 
-/* What is done with each item of a list, under its lock. */
+/* What is done with each item of a list, under its lock, and where it goes. */
 struct marena_lru_visit {
 	void (*visit)(struct list_head *item, void *ctx);
 	void *ctx;
+	enum lru_status status;
 };
 
 #ifdef MARENA_HAVE_LIST_LRU_LOCK
@@ -219,16 +227,25 @@ static inline enum lru_status marena_lru_item(struct list_head *item,
 	const struct marena_lru_visit *visit = arg;
 
 	visit->visit(item, visit->ctx);
-	return LRU_ROTATE;
+	return visit->status;
 }
 
-/* The first @nr items that the shrinker is asked for; others are next then. */
+/*
+ * The first items that the shrinker is asked for, each once, up to @max. @rotate:
+ * others are the first then.
+ */
 static inline void marena_lru_visit(struct list_lru *lru,
-				    struct shrink_control *sc, unsigned long nr,
+				    struct shrink_control *sc,
+				    unsigned long max, bool rotate,
 				    void (*visit)(struct list_head *item,
 						  void *ctx), void *ctx)
 {
-	struct marena_lru_visit arg = { visit, ctx };
+	struct marena_lru_visit arg = {
+		.visit = visit,
+		.ctx = ctx,
+		.status = rotate ? LRU_ROTATE : LRU_SKIP,
+	};
+	unsigned long nr = min(max, list_lru_shrink_count(lru, sc));
 
 	list_lru_walk_one(lru, sc->nid, sc->memcg, marena_lru_item, &arg, &nr);
 }

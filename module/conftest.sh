@@ -31,6 +31,9 @@ probes()
 			mm_get_unmapped_area;
 		(void)get;'
 
+	compiles VMA_START_WRITE 'linux/mm.h' '
+		vma_start_write(NULL);'
+
 	compiles MNT_IDMAP 'linux/fs.h' '
 		(void)inode_permission(&nop_mnt_idmap, NULL, MAY_READ);'
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Mapping the heap, and populating it at first touch. Where there is no memory
- * for that, as the memory cgroup is at its limit or the system at its end, but
- * there may be garbage in the arena, a cycle is run before anybody is killed.
+ * for that, or for a reference map, as the memory cgroup is at its limit or the
+ * system at its end, but there may be garbage in the arena, a cycle is run before
+ * anybody is killed.
  */
 #include <linux/file.h>
 #include <linux/mman.h>
@@ -19,8 +20,12 @@
 #include "pace.h"
 #include "region.h"
 
-/* Pages charged since the last cycle (1 MiB) for which one is worth it. */
+/*
+ * Pages charged since the last cycle for which one is worth it: 1 MiB, and that
+ * part of the heap.
+ */
 #define MARENA_FAULT_FRESH	256
+#define MARENA_FAULT_PART	16
 
 /*
  * The memory of page @i, with a reference taken. NULL: it has none; @may says
@@ -71,23 +76,27 @@ static int marena_heap_page_make(struct marena_region *region, unsigned int i,
 }
 
 /*
- * There is no memory, but garbage, perhaps: is a cycle to be run first, and can
- * the fault wait for that?
+ * How a fault asks for memory. Not 0: if there is none, nobody is killed for it, as
+ * there may be garbage, and the fault can wait for marena_fault_collect().
  */
-static bool marena_fault_may_collect(struct vm_fault *vmf,
-				     struct marena_arena *arena)
+gfp_t marena_fault_gfp(struct vm_fault *vmf, struct marena_arena *arena)
 {
-	return fault_flag_allow_retry_first(vmf->flags) &&
-	       !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT) &&
-	       marena_pace_fresh(arena) >= MARENA_FAULT_FRESH;
+	u64 enough = max_t(u64, MARENA_FAULT_FRESH, READ_ONCE(arena->charged) /
+						    MARENA_FAULT_PART);
+
+	if (!fault_flag_allow_retry_first(vmf->flags) ||
+	    vmf->flags & FAULT_FLAG_RETRY_NOWAIT ||
+	    marena_pace_fresh(arena) < enough)
+		return 0;
+	return __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
 }
 
 /*
  * Run a cycle; then the fault is tried again. The address space can change
  * meanwhile, and what keeps the arena is our reference to the file.
  */
-static vm_fault_t marena_fault_collect(struct vm_fault *vmf,
-				       struct marena_arena *arena)
+vm_fault_t marena_fault_collect(struct vm_fault *vmf,
+				struct marena_arena *arena)
 {
 	struct file *file = get_file(vmf->vma->vm_file);
 	u64 cycle;
@@ -103,10 +112,8 @@ static vm_fault_t marena_heap_populate(struct vm_fault *vmf,
 				       struct marena_region *region,
 				       unsigned int i)
 {
-	gfp_t gfp = 0;
+	gfp_t gfp = marena_fault_gfp(vmf, region->arena);
 
-	if (marena_fault_may_collect(vmf, region->arena))
-		gfp = __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
 	if (!marena_heap_page_make(region, i, gfp))
 		return 0;
 	return gfp ? marena_fault_collect(vmf, region->arena) : VM_FAULT_OOM;
@@ -197,9 +204,12 @@ int marena_vma_refuse_move(struct vm_area_struct *vma)
 int marena_vma_mprotect(struct vm_area_struct *vma, unsigned long start,
 			unsigned long end, unsigned long flags)
 {
-	if (flags & VM_WRITE && start == vma->vm_start && end == vma->vm_end)
-		unmap_mapping_pages(vma->vm_file->f_mapping, vma->vm_pgoff,
-				    vma_pages(vma), false);
+	if (!(flags & VM_WRITE) || start != vma->vm_start || end != vma->vm_end)
+		return 0;
+	/* And let no fault map one meanwhile, that is protected then. */
+	vma_start_write(vma);
+	unmap_mapping_pages(vma->vm_file->f_mapping, vma->vm_pgoff,
+			    vma_pages(vma), false);
 	return 0;
 }
 

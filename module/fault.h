@@ -5,9 +5,13 @@
 #include <linux/mm_types.h>
 
 struct file;
+struct marena_arena;
 struct vm_area_struct;
 struct vm_fault;
 
+gfp_t marena_fault_gfp(struct vm_fault *vmf, struct marena_arena *arena);
+vm_fault_t marena_fault_collect(struct vm_fault *vmf,
+				struct marena_arena *arena);
 int marena_vma_refuse_split(struct vm_area_struct *vma, unsigned long addr);
 int marena_vma_refuse_move(struct vm_area_struct *vma);
 int marena_vma_mprotect(struct vm_area_struct *vma, unsigned long start,

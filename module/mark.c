@@ -380,6 +380,8 @@ bool marena_mark(struct marena_arena *arena, struct list_head *clients,
 void marena_mark_end(struct marena_arena *arena, struct list_head *clients,
 		     bool marked, struct marena_cycle_figures *figures)
 {
+	struct marena_client *client;
+
 	mutex_lock(&arena->lock);
 	WRITE_ONCE(arena->marking, false);
 	arena->marks_hold = marked;
@@ -397,6 +399,10 @@ void marena_mark_end(struct marena_arena *arena, struct list_head *clients,
 	mutex_unlock(&arena->lock);
 
 	marena_barrier_drop(arena);
+	/* Objects are not a cycle older where this was none. */
+	list_for_each_entry(client, clients, cycle_link)
+		if (marked)
+			marena_refs_age(client);
 	marena_clients_drop_orphans(clients);
 	marena_clients_release(clients);
 	figures->copied = atomic64_read(&arena->barrier.copied);

@@ -10,6 +10,9 @@
 #include "region.h"
 #include "span.h"
 
+/* More often than that, a page is not taken away just after a fault. */
+#define MARENA_TELL_TRIES	100
+
 /*
  * Does an object start at @offset, as far as user space says? Spans stay, as
  * the caller holds arena->lock, or marking goes on.
@@ -56,9 +59,12 @@ int marena_address_tell(u64 __user *to, u64 address)
 	return err;
 }
 
-/* It could not be told: see that the memory is there. May it be tried again? */
-bool marena_address_retry(u64 __user *to, int err)
+/*
+ * It could not be told: see that the memory is there. May it be tried again? There
+ * is memory to which nobody can write, although the fault succeeds (shadow stacks).
+ */
+bool marena_address_retry(u64 __user *to, int err, unsigned int *tries)
 {
-	return err == -EFAULT &&
+	return err == -EFAULT && ++*tries < MARENA_TELL_TRIES &&
 	       !fault_in_safe_writeable((void __user *)to, sizeof(*to));
 }

@@ -58,7 +58,7 @@ static unsigned long marena_pressure_count(struct shrinker *shrinker,
 	if (!list_lru_shrink_count(&marena_pressure_arenas, sc))
 		return SHRINK_EMPTY;
 	marena_lru_visit(&marena_pressure_arenas, sc, MARENA_PRESSURE_BATCH,
-			 marena_pressure_visit, &walk);
+			 false, marena_pressure_visit, &walk);
 	return walk.pages;
 }
 
@@ -70,7 +70,7 @@ static unsigned long marena_pressure_scan(struct shrinker *shrinker,
 	};
 
 	marena_lru_visit(&marena_pressure_arenas, sc, MARENA_PRESSURE_BATCH,
-			 marena_pressure_visit, &walk);
+			 true, marena_pressure_visit, &walk);
 	/* Nothing is free yet, and asking again is no use. */
 	return SHRINK_STOP;
 }

@@ -112,18 +112,18 @@ static struct page *marena_refs_page_next(struct marena_client *client,
 	return page;
 }
 
-/* Make the page of the map: 0, whoever made it, or an error. */
+/* Make the page of the map: 0, whoever made it, or an error. @gfp: how to try */
 static int marena_refs_page_make(struct marena_client *client,
-				 unsigned long index)
+				 unsigned long index, gfp_t gfp)
 {
 	struct page *page;
 	int err;
 
 	page = marena_mapped_page_alloc(client->inode->i_mapping,
-					MARENA_REFS_PAGE + index, 0);
+					MARENA_REFS_PAGE + index, gfp);
 	if (!page)
 		return -ENOMEM;
-	err = xa_insert(&client->pages, index, page, GFP_KERNEL_ACCOUNT);
+	err = xa_insert(&client->pages, index, page, GFP_KERNEL_ACCOUNT | gfp);
 	if (err) {
 		marena_mapped_page_free(page);
 		return err == -EBUSY ? 0 : err;
@@ -132,14 +132,14 @@ static int marena_refs_page_make(struct marena_client *client,
 	return 0;
 }
 
-/* VM_FAULT_LOCKED with the page, locked, or an error. */
+/* VM_FAULT_LOCKED with the page, locked, or an error. @gfp: how to try */
 vm_fault_t marena_refs_fault(struct marena_client *client,
-			     unsigned long index, struct page **page)
+			     unsigned long index, gfp_t gfp, struct page **page)
 {
 	while (!(*page = marena_refs_page_lock(client, index))) {
 		if (!marena_refs_wanted(client->arena, index))
 			return VM_FAULT_SIGBUS;
-		if (marena_refs_page_make(client, index))
+		if (marena_refs_page_make(client, index, gfp))
 			return VM_FAULT_OOM;
 	}
 	return marena_mapped_page_fault(*page);
@@ -417,6 +417,20 @@ void marena_refs_visit(struct marena_client *client,
 						    ctx);
 			marena_refs_note_zero(client, index, !any);
 		}
+		put_page(page);
+		index++;
+		cond_resched();
+	}
+	marena_refs_uncut(client);
+}
+
+/* A whole cycle less for which pages of the map are remembered. */
+void marena_refs_age(struct marena_client *client)
+{
+	unsigned long index = 0;
+	struct page *page;
+
+	while ((page = marena_refs_page_next(client, &index, XA_PRESENT))) {
 		if (marena_refs_remembered(page))
 			marena_refs_remember(page,
 					     marena_refs_remembered(page) - 1);
@@ -424,7 +438,6 @@ void marena_refs_visit(struct marena_client *client,
 		index++;
 		cond_resched();
 	}
-	marena_refs_uncut(client);
 }
 
 /* Visit the offset of every object that the client's map counts now. */
@@ -704,7 +717,7 @@ int marena_refs_take(struct marena_client *client, u64 offset)
 	lockdep_assert_held(&client->arena->offer_lock);
 	mutex_lock(&client->spill_lock);
 	while (!(page = marena_refs_page_lock(client, index))) {
-		err = marena_refs_page_make(client, index);
+		err = marena_refs_page_make(client, index, 0);
 		if (err)
 			goto out;
 	}

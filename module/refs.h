@@ -5,7 +5,7 @@
 #include "client.h"
 
 vm_fault_t marena_refs_fault(struct marena_client *client,
-			     unsigned long index, struct page **page);
+			     unsigned long index, gfp_t gfp, struct page **page);
 int marena_refs_count(struct marena_client *client, struct marena_refs *arg);
 int marena_refs_count_all(struct marena_arena *arena, struct marena_refs *arg);
 bool marena_refs_any(struct marena_client *client, u64 offset);
@@ -13,6 +13,7 @@ int marena_refs_take(struct marena_client *client, u64 offset);
 int marena_spill(struct marena_client *client, const struct marena_spill *arg);
 void marena_refs_visit(struct marena_client *client,
 		       void (*visit)(void *ctx, u64 offset), void *ctx);
+void marena_refs_age(struct marena_client *client);
 void marena_refs_look(struct marena_client *client,
 		      void (*visit)(void *ctx, u64 offset), void *ctx);
 void marena_spills_visit(struct marena_client *client,

@@ -170,7 +170,7 @@ static void marena_test_refs_wanted(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, marena_refs_wanted(arena, end - 1));
 	KUNIT_EXPECT_FALSE(test, marena_refs_wanted(arena, end));
 	KUNIT_EXPECT_FALSE(test, marena_refs_wanted(arena, ULONG_MAX / 32));
-	KUNIT_EXPECT_TRUE(test, marena_refs_fault(client, end - 1, &page) ==
+	KUNIT_EXPECT_TRUE(test, marena_refs_fault(client, end - 1, 0, &page) ==
 			  VM_FAULT_SIGBUS);
 }
 

@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/vmalloc.h>
 
 #include "arena.h"
 #include "fs.h"
@@ -14,8 +15,8 @@
 #include "region.h"
 
 /*
- * Tables are made for leases. Where there is no memory, nobody is killed for it:
- * a cycle may find some (marena_lease()).
+ * The tables of a region are most of what a lease takes. Where there is no memory,
+ * nobody is killed for them: a cycle may find some (marena_lease()).
  */
 #define MARENA_GFP_TABLES \
 	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
@@ -55,13 +56,22 @@ static void marena_region_free(struct marena_region *region)
 	kvfree(region);
 }
 
+/* Zeroed. The lock is not held for as long as it takes to find pages in a row. */
+static void *marena_table_alloc(size_t bytes)
+{
+	void *table = kzalloc(bytes, GFP_KERNEL_ACCOUNT | __GFP_NORETRY |
+				     __GFP_NOWARN);
+
+	return table ? : __vmalloc(bytes, MARENA_GFP_TABLES | __GFP_ZERO);
+}
+
 static struct marena_region *marena_region_alloc(struct marena_arena *arena,
 						 unsigned long index)
 {
 	struct marena_region *region;
 	unsigned int i;
 
-	region = kvzalloc(sizeof(*region), MARENA_GFP_TABLES);
+	region = marena_table_alloc(sizeof(*region));
 	if (!region)
 		return NULL;
 	region->arena = arena;
@@ -70,9 +80,9 @@ static struct marena_region *marena_region_alloc(struct marena_arena *arena,
 	spin_lock_init(&region->lock);
 	INIT_LIST_HEAD(&region->remembered_link);
 
-	region->mark = kvzalloc(MARENA_MARK_BYTES, MARENA_GFP_TABLES);
-	region->age[0] = kvzalloc(MARENA_MARK_BYTES, MARENA_GFP_TABLES);
-	region->age[1] = kvzalloc(MARENA_MARK_BYTES, MARENA_GFP_TABLES);
+	region->mark = marena_table_alloc(MARENA_MARK_BYTES);
+	region->age[0] = marena_table_alloc(MARENA_MARK_BYTES);
+	region->age[1] = marena_table_alloc(MARENA_MARK_BYTES);
 	if (!region->mark || !region->age[0] || !region->age[1])
 		goto err_free;
 	for (i = 0; i < MARENA_REGION_MAP_PAGES; i++) {

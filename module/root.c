@@ -141,12 +141,13 @@ int marena_root_get(struct marena_arena *arena, struct marena_root *arg,
 		    u64 __user *object)
 {
 	int err = marena_name_check((const char *)arg->name);
+	unsigned int tries = 0;
 
 	if (err)
 		return err;
 	do {
 		err = marena_root_tell(arena, arg, object);
-	} while (marena_address_retry(object, err));
+	} while (marena_address_retry(object, err, &tries));
 	return err;
 }
 

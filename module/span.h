@@ -170,7 +170,7 @@ const struct marena_type *marena_object_type(struct marena_arena *arena,
 					     u64 address);
 
 int marena_address_tell(u64 __user *to, u64 address);
-bool marena_address_retry(u64 __user *to, int err);
+bool marena_address_retry(u64 __user *to, int err, unsigned int *tries);
 
 /* Does an object start at an address that user space gave? */
 static inline bool marena_object_valid(struct marena_arena *arena, u64 address)

@@ -146,7 +146,7 @@ u8 *marena_test_refs(struct kunit *test, struct marena_client *client,
 	u64 granule = offset >> MARENA_GRANULE_SHIFT;
 	struct page *page;
 
-	KUNIT_ASSERT_TRUE(test, marena_refs_fault(client, granule / PAGE_SIZE,
+	KUNIT_ASSERT_TRUE(test, marena_refs_fault(client, granule / PAGE_SIZE, 0,
 						  &page) == VM_FAULT_LOCKED);
 	unlock_page(page);
 	put_page(page);

@@ -163,6 +163,7 @@ static int marena_weak_look(struct marena_arena *arena,
 int marena_weak_get(struct marena_arena *arena, struct marena_weak_get *arg,
 		    u64 __user *object)
 {
+	unsigned int tries = 0;
 	int err;
 
 	do {
@@ -171,7 +172,7 @@ int marena_weak_get(struct marena_arena *arena, struct marena_weak_get *arg,
 		if (!err)
 			err = marena_address_tell(object, arg->object);
 		mutex_unlock(&arena->lock);
-	} while (marena_address_retry(object, err));
+	} while (marena_address_retry(object, err, &tries));
 	return err;
 }
 

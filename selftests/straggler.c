@@ -427,6 +427,26 @@ TEST_F(straggler, and_what_was_old_before_stays)
 	EXPECT_TRUE(mt_alloc_bit(&self->w.arena, far));
 }
 
+/* A cycle that is given up is none by which objects, or their counts, are older. */
+TEST_F(straggler, and_what_is_young_stays_so)
+{
+	struct marena_ioc_settings settings = {
+		.size = sizeof(settings),
+		.mask = MARENA_SET_SURVIVALS,
+		.survivals = 1,
+	};
+	char *young;
+
+	ASSERT_EQ(0, mt_ioctl(self->fd, MARENA_SETTINGS, &settings));
+	straggler_start(&self->s, &self->w.client, hold_other_stack,
+			self->w.client.map + MT_PAGE);
+	young = mt_new(&self->w.thread, MARENA_TYPE_OPAQUE, 128);
+	EXPECT_EQ(-EBUSY, mt_collect_minor(self->fd));
+	straggler_end(&self->s);
+	ASSERT_EQ(0, mt_collect_minor(self->fd));
+	EXPECT_TRUE(mt_alloc_bit(&self->w.arena, young));
+}
+
 /* ------------------------------------------------------------ calls that sleep */
 
 FIXTURE(asleep)

@@ -66,7 +66,8 @@ struct lease *marena_lease_slot(struct lease_table *table, uint64_t key,
 /*
  * Asks for a lease. Outside a section this may wait for a cycle. In one it does
  * not; then, if the gate has changed since the section began, the thread's other
- * leases are over. So may be this one, already.
+ * leases are over. So may be this one, already. Where there is no room they are,
+ * too: else a thread that stays in its section could keep all there is leased.
  */
 int marena_lease(struct marena *a, struct marena_thread *t,
 		 const struct lease_request *request, struct lease *lease)
@@ -81,8 +82,11 @@ int marena_lease(struct marena *a, struct marena_thread *t,
 	if (t->depth)
 		cmd.flags = MARENA_LEASE_NOWAIT;
 	err = marena_ioctl(marena_keep(a)->client_fd, MARENA_LEASE, &cmd);
-	if (err)
+	if (err) {
+		if (t->depth)
+			marena_section_renew(a, t);
 		return err;
+	}
 	lease->bytes = cmd.bytes;
 	lease->base = cmd.base;
 	lease->next = cmd.base;

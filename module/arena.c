@@ -101,7 +101,7 @@ marena_arena_alloc(const struct marena_create *args)
 	INIT_LIST_HEAD(&arena->clients);
 	init_waitqueue_head(&arena->gate_wait);
 	marena_barrier_init(arena);
-	marena_barrier_set_limit(arena, args->snapshot_limit);
+	marena_copies_set_limit(arena, args->snapshot_limit);
 	marena_generation_init(arena);
 	marena_pace_init(arena, args->gc_percent);
 	return arena;

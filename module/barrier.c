@@ -60,45 +60,14 @@
 #define MARENA_PROTECT_ROUNDS	4
 #define MARENA_PROTECT_FEW	32
 
-/* What copies may take by default: this part of the heap, and at least that. */
-#define MARENA_COPIES_PART	8
-#define MARENA_COPIES_MIN	1024
-
 void marena_barrier_init(struct marena_arena *arena)
 {
 	init_llist_head(&arena->barrier.written);
 	init_waitqueue_head(&arena->barrier.wait);
-}
-
-/* Copies may take so many bytes; 0: the default. */
-void marena_barrier_set_limit(struct marena_arena *arena, u64 bytes)
-{
-	arena->copies_limit = DIV_ROUND_UP_ULL(min(bytes, arena->size),
-					       MARENA_PAGE_SIZE);
+	marena_copies_init(arena);
 }
 
 /* ---- copies -------------------------------------------------------------- */
-
-/* Memory for a copy, or NULL: it is not worth an out-of-memory kill. */
-struct page *marena_copy_alloc(struct marena_arena *arena, gfp_t gfp)
-{
-	struct marena_barrier *barrier = &arena->barrier;
-	struct page *copy = NULL;
-
-	if (atomic_long_inc_return(&barrier->copies) <=
-	    READ_ONCE(barrier->limit))
-		copy = alloc_page(gfp | __GFP_ACCOUNT | __GFP_NORETRY |
-				  __GFP_NOWARN);
-	if (!copy)
-		atomic_long_dec(&barrier->copies);
-	return copy;
-}
-
-void marena_copy_free(struct marena_arena *arena, struct page *copy)
-{
-	__free_page(copy);
-	atomic_long_dec(&arena->barrier.copies);
-}
 
 /* What @page holds is to be seen by the marker, whoever writes it. */
 static void marena_page_save_locked(struct marena_region *region,
@@ -185,21 +154,20 @@ void marena_barrier_drop(struct marena_arena *arena)
 			marena_region_drop_copies(region);
 		cond_resched();
 	}
+	marena_copies_end(arena, atomic64_read(&arena->barrier.copied));
 }
 
 /* ---- write faults -------------------------------------------------------- */
 
-/* Is it to be protected? Only where a marker would read it. */
+/*
+ * Is it to be protected? Only where a marker would read it. The page is locked, so
+ * its span stays.
+ */
 static bool marena_page_has_refs(struct marena_region *region, unsigned int i)
 {
-	struct marena_span *span;
-	bool has;
+	const struct marena_span *span = READ_ONCE(region->spans[i]);
 
-	spin_lock(&region->lock);
-	span = region->spans[i];
-	has = span && !marena_type_is_opaque(span->type);
-	spin_unlock(&region->lock);
-	return has;
+	return span && !marena_type_is_opaque(span->type);
 }
 
 /*
@@ -248,7 +216,6 @@ vm_fault_t marena_heap_mkwrite(struct marena_arena *arena, u64 index,
 	lock_page(page);
 	if (READ_ONCE(region->pages[i]) != page)
 		goto again;
-	/* The span cannot change: its pages would have to be unlocked. */
 	if (!marena_page_has_refs(region, i))
 		return VM_FAULT_LOCKED;
 	marena_page_note_written(region, i);
@@ -400,12 +367,15 @@ static unsigned long marena_client_protect_round(struct marena_client *client)
 	return all;
 }
 
-/* Protect what was written since the last cycle, while programs run. */
-void marena_barrier_protect(struct marena_arena *arena)
+/*
+ * Protect what was written since the last cycle, while programs run. Returns how
+ * many pages that were.
+ */
+unsigned long marena_barrier_protect(struct marena_arena *arena)
 {
 	struct marena_client *client;
+	unsigned long n, all = 0;
 	unsigned int round;
-	unsigned long n;
 	LIST_HEAD(clients);
 
 	marena_clients_hold(arena, &clients);
@@ -413,21 +383,18 @@ void marena_barrier_protect(struct marena_arena *arena)
 		n = marena_heap_protect_round(arena);
 		list_for_each_entry(client, &clients, cycle_link)
 			n += marena_client_protect_round(client);
+		all += n;
 		if (n <= MARENA_PROTECT_FEW)
 			break;
 	}
 	marena_clients_release(&clients);
+	return all;
 }
 
-/* A new cycle: what copies may take in it, and nothing counted yet. */
+/* A new cycle: nothing is counted yet. */
 static void marena_barrier_reset(struct marena_arena *arena)
 {
-	u64 limit = arena->copies_limit;
-
-	if (!limit)
-		limit = max_t(u64, arena->charged / MARENA_COPIES_PART,
-			      MARENA_COPIES_MIN);
-	WRITE_ONCE(arena->barrier.limit, min_t(u64, limit, LONG_MAX));
+	marena_copies_begin(arena);
 	atomic64_set(&arena->barrier.copied, 0);
 	atomic64_set(&arena->barrier.shaded, 0);
 	atomic64_set(&arena->col.shaded_objects, 0);

@@ -67,7 +67,7 @@ static u64 marena_test_finish(struct kunit *test,
 	KUNIT_EXPECT_TRUE(test, marena_mark(s->arena, &s->clients, &figures));
 	marena_mark_end(s->arena, &s->clients, true, &figures);
 	marena_sweep(s->arena, &settled);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&s->arena->barrier.copies), 0);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&s->arena->barrier.copies.taken), 0);
 	return figures.objects_live;
 }
 
@@ -102,7 +102,7 @@ static void marena_test_overwrite(struct kunit *test, long limit)
 	*word = s.arena->base + s.to;
 	marena_test_cut(test, &s);
 	if (limit >= 0)
-		s.arena->barrier.limit = limit;
+		s.arena->barrier.copies.limit = limit;
 	marena_test_write(test, &s);
 	*word = 0;
 	marena_test_write(test, &s);

@@ -71,20 +71,24 @@ static void marena_cycle_account(struct marena_arena *arena,
 
 /*
  * Protect what was written since the last cycle, and clear the mark bits. The
- * first also waits for faults that were of use to the last cycle.
+ * first also waits for faults that were of use to the last cycle. What was written
+ * may be written again: copies of that are to have memory.
  */
 static void marena_prepare(struct marena_arena *arena)
 {
+	unsigned long written;
+
 	mutex_lock(&arena->lock);
 	arena->marks_hold = false;
 	mutex_unlock(&arena->lock);
-	marena_barrier_protect(arena);
+	written = marena_barrier_protect(arena);
 	if (arena->minor)
 		marena_generation_prepare(arena);
 	else
 		marena_regions_clear_marks(arena);
 	WRITE_ONCE(arena->col.grey, false);
-	marena_barrier_protect(arena);
+	written += marena_barrier_protect(arena);
+	marena_copies_prepare(arena, written);
 }
 
 /* Returns 0, -EBUSY (given up) or -EINTR (the arena goes). */
@@ -101,8 +105,10 @@ static int marena_cycle(struct marena_arena *arena)
 
 	marena_set_phase(arena, MARENA_PHASE_RENDEZVOUS);
 	err = marena_rendezvous(arena, &clients, &figures.pause_ns);
-	if (err)
+	if (err) {
+		marena_copies_end(arena, 0);
 		return err;
+	}
 
 	marena_set_phase(arena, MARENA_PHASE_MARK);
 	begun = ktime_get_ns();

@@ -157,7 +157,7 @@ static vm_fault_t marena_map_fault(struct marena_arena *arena, u64 index,
 
 	if (!region)
 		return VM_FAULT_SIGBUS;
-	*page = region->alloc[index % MARENA_REGION_MAP_PAGES];
+	*page = virt_to_page(region->alloc[index % MARENA_REGION_MAP_PAGES]);
 	get_page(*page);
 	return 0;
 }

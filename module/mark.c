@@ -9,9 +9,6 @@
  * that begin on grey pages are scanned once the stacks are empty. That ends, since
  * every time a page becomes grey another object has been marked.
  *
- * Between finding a reference and marking what it refers to, some time passes in
- * a queue, in which all that will be looked at is fetched into the cache.
- *
  * Nothing that is read from the heap, the maps or the roots is believed: it is
  * a candidate, and what it stands for is looked up in the kernel's own tables.
  * A field that points to the inside of an object refers to the object; counts
@@ -26,7 +23,6 @@
  */
 #include <linux/kthread.h>
 #include <linux/mm.h>
-#include <linux/prefetch.h>
 #include <linux/sched.h>
 
 #include "arena.h"
@@ -34,6 +30,7 @@
 #include "client.h"
 #include "generation.h"
 #include "mark.h"
+#include "mark_object.h"
 #include "marker.h"
 #include "offer.h"
 #include "refs.h"
@@ -43,23 +40,7 @@
 #include "span.h"
 #include "type.h"
 
-/*
- * An entry of the mark stack: an object, and from which of its chunks on it is
- * yet to be scanned. So a huge array takes one entry.
- *
- *   63                       36 35                                0
- *  +---------------------------+-----------------------------------+
- *  |           chunk           |   granule at which it starts      |
- *  +---------------------------+-----------------------------------+
- */
-#define MARENA_ENTRY_GRANULE_BITS	36
-
-static_assert(MARENA_MAX_ARENA_SIZE / MARENA_GRANULE ==
-	      1UL << MARENA_ENTRY_GRANULE_BITS);
-static_assert(MARENA_MAX_ARENA_SIZE / MARENA_CHUNK <=
-	      1UL << (64 - MARENA_ENTRY_GRANULE_BITS));
-
-static void marena_make_grey(struct marena_marker *marker, u64 offset)
+void marena_make_grey(struct marena_marker *marker, u64 offset)
 {
 	u64 page = offset >> MARENA_PAGE_SHIFT;
 
@@ -70,29 +51,6 @@ static void marena_make_grey(struct marena_marker *marker, u64 offset)
 	marker->figures.overflows++;
 }
 
-/* The object at @offset is to be scanned, from the given chunk on. */
-void marena_push(struct marena_marker *marker, u64 offset, u64 chunk)
-{
-	u64 entry = chunk << MARENA_ENTRY_GRANULE_BITS |
-		    offset >> MARENA_GRANULE_SHIFT;
-
-	if (!marker->stack || !marena_mark_stack_push(marker->stack, entry))
-		marena_make_grey(marker, offset);
-}
-
-/* Is there an object in the slot of the region at @start, and not marked yet? */
-static bool marena_mark_object(struct marena_region *region, u64 start)
-{
-	unsigned int granule = (start & (MARENA_REGION_SIZE - 1)) /
-			       MARENA_GRANULE;
-	unsigned long *alloc =
-		marena_alloc_bits(region, granule / MARENA_PAGE_GRANULES);
-
-	return test_bit(granule % MARENA_PAGE_GRANULES, alloc) &&
-	       !test_bit(granule, region->mark) &&
-	       !test_and_set_bit(granule, region->mark);
-}
-
 /* Mark the object in the slot of a span that begins at @start, in the region. */
 static void marena_mark_slot(struct marena_marker *marker,
 			     struct marena_region *region,
@@ -100,30 +58,26 @@ static void marena_mark_slot(struct marena_marker *marker,
 {
 	if (!marena_mark_object(region, start))
 		return;
-	marker->figures.objects_live++;
-	marker->figures.bytes_live += span->slot_size;
+	marena_mark_count(marker, span);
 	if (!marena_type_is_opaque(span->type))
 		marena_push(marker, start, 0);
 }
 
-/* A word of the heap refers to @offset, in the region: is an object there? */
-static void marena_mark_found(struct marena_marker *marker,
-			      struct marena_region *region, u64 offset)
+/*
+ * A word of the heap refers to @offset, in a span that is not simple. A large
+ * object may begin in a region below.
+ */
+void marena_mark_other(struct marena_marker *marker,
+		       const struct marena_span *span, u64 offset)
 {
-	const struct marena_span *span =
-		READ_ONCE(region->spans[marena_region_page(offset)]);
-	u64 start;
+	u64 start = marena_span_slot_start(span, offset);
 
-	if (!span)
-		return;
-	start = marena_span_slot_start(span, offset);
 	if (start == U64_MAX || marena_type_is_counted(span->type))
 		return;
-	/* A large object may begin in a region below. */
-	if (start >> MARENA_REGION_SHIFT != region->index)
-		region = marena_region(marker->arena,
-				       start >> MARENA_REGION_SHIFT);
-	marena_mark_slot(marker, region, span, start);
+	marena_mark_slot(marker,
+			 marena_region(marker->arena,
+				       start >> MARENA_REGION_SHIFT),
+			 span, start);
 }
 
 /* A word of the heap refers to @offset, where an object may begin or lie. */
@@ -152,18 +106,6 @@ void marena_mark_start(void *ctx, u64 offset)
 				 span, offset);
 }
 
-static bool marena_mark_oldest(struct marena_marker *marker)
-{
-	const struct marena_found *found = &marker->queue[marker->head];
-
-	if (!marker->queued)
-		return false;
-	marker->head = (marker->head + 1) % MARENA_MARK_QUEUE;
-	marker->queued--;
-	marena_mark_found(marker, found->region, found->offset);
-	return true;
-}
-
 /* Mark all that was found, and is not marked yet. */
 void marena_mark_queued(struct marena_marker *marker)
 {
@@ -171,30 +113,21 @@ void marena_mark_queued(struct marena_marker *marker)
 		;
 }
 
-/* A word of the heap refers to @offset: mark that when it is in the cache. */
-void marena_mark_later(struct marena_marker *marker, u64 offset)
+static inline void marena_scan_entry(struct marena_marker *marker, u64 entry)
 {
-	unsigned int i = marena_region_page(offset);
-	struct marena_region *region;
-	struct page *page;
+	const u64 mask = (1UL << MARENA_ENTRY_GRANULE_BITS) - 1;
+	u64 start = (entry & mask) << MARENA_GRANULE_SHIFT;
+	struct marena_region *region =
+		marena_region_in(marker->dir, start >> MARENA_REGION_SHIFT);
+	const struct marena_span *span =
+		READ_ONCE(region->spans[marena_region_page(start)]);
 
-	if (offset >= marker->arena->size)
-		return;
-	region = marena_region(marker->arena, offset >> MARENA_REGION_SHIFT);
-	if (!region)
-		return;
-	prefetch(&region->spans[i]);
-	prefetch(marena_mark_bits(region, i));
-	prefetch(marena_alloc_bits(region, i));
-	page = READ_ONCE(region->pages[i]);
-	if (page)
-		prefetch(page_address(page) + offset % MARENA_PAGE_SIZE);
-
-	if (marker->queued == MARENA_MARK_QUEUE)
-		marena_mark_oldest(marker);
-	marker->queue[(marker->head + marker->queued) % MARENA_MARK_QUEUE] =
-		(struct marena_found){ region, offset };
-	marker->queued++;
+	if (span->simple &&
+	    start % MARENA_PAGE_SIZE + span->slot_size <= MARENA_PAGE_SIZE)
+		marena_scan_simple(marker, region, span, start);
+	else
+		marena_scan_chunk(marker, span, start,
+				  entry >> MARENA_ENTRY_GRANULE_BITS);
 }
 
 /*
@@ -203,15 +136,12 @@ void marena_mark_later(struct marena_marker *marker, u64 offset)
  */
 bool marena_drain(struct marena_marker *marker)
 {
-	const u64 mask = (1UL << MARENA_ENTRY_GRANULE_BITS) - 1;
 	u64 entry;
 
 	do {
 		while (!marker->stopped &&
 		       marena_mark_stack_pop(marker->stack, &entry)) {
-			marena_scan_chunk(marker,
-					  (entry & mask) << MARENA_GRANULE_SHIFT,
-					  entry >> MARENA_ENTRY_GRANULE_BITS);
+			marena_scan_entry(marker, entry);
 			marena_marker_breathe(marker);
 		}
 	} while (!marker->stopped && marena_mark_oldest(marker));
@@ -356,15 +286,12 @@ static void marena_mark_roots(struct marena_marker *marker,
 bool marena_mark(struct marena_arena *arena, struct list_head *clients,
 		 struct marena_cycle_figures *figures)
 {
-	struct marena_marker marker = {
-		.arena = arena,
-		.stack = &arena->col.stack,
-		.figures = *figures,
-		.page = ~0ULL,
-	};
 	struct marena_helpers *helpers = marena_helpers_start(arena);
+	struct marena_marker marker;
 	bool marked;
 
+	marena_marker_init(&marker, arena, &arena->col.stack);
+	marker.figures = *figures;
 	marena_mark_roots(&marker, clients);
 	marked = marena_drain_all(&marker) && marena_mark_grey(&marker);
 	marena_marker_rest(&marker);

@@ -28,9 +28,6 @@
 /* Pages of heap for each marker (4 MiB): below that, one is as fast. */
 #define MARENA_MARKER_PAGES	1024
 
-/* Objects scanned before others are let run, and work is shared. */
-#define MARENA_MARK_SLICE	256
-
 /* Over which time the share is counted. */
 #define MARENA_SHARE_WINDOW_NS	(20 * NSEC_PER_MSEC)
 
@@ -64,6 +61,20 @@ struct marena_helpers {
 	unsigned int nr;
 	struct marena_helper helpers[];
 };
+
+void marena_marker_init(struct marena_marker *marker,
+			struct marena_arena *arena,
+			struct marena_mark_stack *stack)
+{
+	*marker = (struct marena_marker){
+		.arena = arena,
+		.base = arena->base,
+		.size = arena->size,
+		.dir = arena->dir,
+		.stack = stack,
+		.page = ~0ULL,
+	};
+}
 
 static unsigned int marena_markers_wanted(const struct marena_arena *arena)
 {
@@ -109,10 +120,8 @@ static void marena_marker_pace(struct marena_marker *marker)
  * Let others run now and then, and have some of the work; and see whether the
  * thread is to stop.
  */
-void marena_marker_breathe(struct marena_marker *marker)
+void marena_marker_slice(struct marena_marker *marker)
 {
-	if (++marker->slice < MARENA_MARK_SLICE)
-		return;
 	marker->slice = 0;
 	marena_marker_pace(marker);
 	if (marena_mark_pool_is_hungry(marker->stack->pool))
@@ -149,8 +158,7 @@ static bool marena_helper_start(struct marena_arena *arena,
 
 	if (!marena_mark_stack_init(&helper->stack, &arena->col.pool))
 		return false;
-	helper->marker.arena = arena;
-	helper->marker.stack = &helper->stack;
+	marena_marker_init(&helper->marker, arena, &helper->stack);
 	task = kthread_create(marena_helper_thread, helper, "marena/%llu:%u",
 			      arena->id, n);
 	if (IS_ERR(task)) {

@@ -372,7 +372,7 @@ static void marena_settings_change(struct marena_arena *arena,
 	if (args->mask & MARENA_SET_MEMORY_LIMIT)
 		pace->memory_limit = marena_memory_limit(args->memory_limit);
 	if (args->mask & MARENA_SET_SNAPSHOT_LIMIT)
-		marena_barrier_set_limit(arena, args->snapshot_limit);
+		marena_copies_set_limit(arena, args->snapshot_limit);
 	if (args->mask & MARENA_SET_MIN_INTERVAL)
 		WRITE_ONCE(pace->min_interval_ms, args->min_interval_ms);
 	if (args->mask & MARENA_SET_PERIOD)

@@ -49,7 +49,7 @@ static void marena_region_free(struct marena_region *region)
 	}
 	for (i = 0; i < MARENA_REGION_MAP_PAGES; i++)
 		if (region->alloc[i])
-			marena_mapped_page_free(region->alloc[i]);
+			marena_mapped_page_free(virt_to_page(region->alloc[i]));
 	kvfree(region->age[1]);
 	kvfree(region->age[0]);
 	kvfree(region->mark);
@@ -69,6 +69,7 @@ static struct marena_region *marena_region_alloc(struct marena_arena *arena,
 						 unsigned long index)
 {
 	struct marena_region *region;
+	struct page *page;
 	unsigned int i;
 
 	region = marena_table_alloc(sizeof(*region));
@@ -86,12 +87,12 @@ static struct marena_region *marena_region_alloc(struct marena_arena *arena,
 	if (!region->mark || !region->age[0] || !region->age[1])
 		goto err_free;
 	for (i = 0; i < MARENA_REGION_MAP_PAGES; i++) {
-		region->alloc[i] =
-			marena_mapped_page_alloc(arena->inode->i_mapping,
-						 marena_map_index(region, i),
-						 MARENA_GFP_TABLES);
-		if (!region->alloc[i])
+		page = marena_mapped_page_alloc(arena->inode->i_mapping,
+						marena_map_index(region, i),
+						MARENA_GFP_TABLES);
+		if (!page)
 			goto err_free;
+		region->alloc[i] = page_address(page);
 	}
 	return region;
 

@@ -16,8 +16,8 @@ struct page;
  *
  * @arena: whose it is (invariant)
  * @index: its number (invariant)
- * @alloc: pages of the alloc map (invariant); user space writes them, so their
- *         words are read and written once
+ * @alloc: where the pages of the alloc map are (invariant); user space writes
+ *         them, so their words are read and written once
  * @mark: the mark bits, a bit a granule; set by atomic operations
  * @age: how many cycles an object has survived: two bits a granule, see
  *       generation.c (arena->lock)
@@ -45,7 +45,7 @@ struct page;
 struct marena_region {
 	struct marena_arena *arena;
 	unsigned long index;
-	struct page *alloc[MARENA_REGION_MAP_PAGES];
+	unsigned long *alloc[MARENA_REGION_MAP_PAGES];
 	unsigned long *mark;
 	unsigned long *age[2];
 	u8 remembered[MARENA_REGION_PAGES];
@@ -68,20 +68,29 @@ struct marena_region {
 
 #define MARENA_REGION_LISTED	0
 
+/* Words of a page of the alloc map. */
+#define MARENA_MAP_WORDS	(MARENA_PAGE_SIZE / sizeof(long))
+
 int marena_regions_init(struct marena_arena *arena);
 void marena_regions_destroy(struct marena_arena *arena);
 struct marena_region *marena_region_make(struct marena_arena *arena,
 					 unsigned long index);
 void marena_regions_clear_marks(struct marena_arena *arena);
 
+static inline struct marena_region *
+marena_region_in(struct marena_region ***dir, unsigned long index)
+{
+	struct marena_region **low;
+
+	low = READ_ONCE(dir[index >> MARENA_DIR_SHIFT]);
+	return low ? READ_ONCE(low[index & (MARENA_DIR_ENTRIES - 1)]) : NULL;
+}
+
 /* The region with this number, or NULL. Needs no lock. */
 static inline struct marena_region *
 marena_region(const struct marena_arena *arena, unsigned long index)
 {
-	struct marena_region **low;
-
-	low = READ_ONCE(arena->dir[index >> MARENA_DIR_SHIFT]);
-	return low ? READ_ONCE(low[index & (MARENA_DIR_ENTRIES - 1)]) : NULL;
+	return marena_region_in(arena->dir, index);
 }
 
 /* Which page of its region @offset of the heap lies on. */
@@ -115,10 +124,9 @@ static inline struct page *marena_copy_of(struct marena_region *region,
 static inline unsigned long *marena_alloc_bits(struct marena_region *region,
 					       unsigned int page)
 {
-	unsigned int byte = page * (MARENA_PAGE_GRANULES / BITS_PER_BYTE);
-	char *map = page_address(region->alloc[byte / MARENA_PAGE_SIZE]);
+	unsigned int word = page * (MARENA_PAGE_GRANULES / BITS_PER_LONG);
 
-	return (unsigned long *)(map + byte % MARENA_PAGE_SIZE);
+	return region->alloc[word / MARENA_MAP_WORDS] + word % MARENA_MAP_WORDS;
 }
 
 static inline unsigned long *marena_mark_bits(struct marena_region *region,

@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 
 #include "mark.h"
+#include "mark_object.h"
 #include "mutation.h"
 #include "region.h"
 #include "scan.h"
@@ -57,7 +58,7 @@ static void marena_scan_word(struct marena_marker *marker, u64 offset)
 	u64 word = marena_heap_word(marker, offset);
 
 	if (word)
-		marena_mark_later(marker, word - marker->arena->base);
+		marena_mark_later(marker, word - marker->base);
 }
 
 static void marena_scan_conservative(struct marena_marker *marker, u64 start,
@@ -174,76 +175,15 @@ static void marena_scan_snapshot(struct marena_marker *marker,
 		 (last != first && marena_copy_at(marker, last) != last_copy));
 }
 
-/* Scan what an object's slot holds, as it is read from @memory. */
-static void marena_scan_slot(struct marena_marker *marker,
-			     const struct marena_span *span, const u64 *memory)
-{
-	const struct marena_type *type = span->type;
-	u64 element, at, word;
-	u32 i;
-
-	for (element = 0; element < span->slot_size;
-	     element += type->object_size) {
-		for (i = 0; i < type->nr_refs; i++) {
-			at = element + type->refs[i];
-			if (at >= span->slot_size)
-				return;
-			word = READ_ONCE(memory[at / sizeof(u64)]);
-			if (word)
-				marena_mark_later(marker,
-						  word - marker->arena->base);
-		}
-	}
-}
-
-/*
- * Scan an object that lies on one page, and of which its type says where its
- * references are: the same, with no more steps than that takes, as most objects
- * are so.
- */
-static void marena_scan_small(struct marena_marker *marker,
-			      struct marena_region *region,
-			      const struct marena_span *span, u64 start)
-{
-	unsigned int i = marena_region_page(start);
-	struct page *copy, *page;
-
-	do {
-		copy = marena_copy_of(region, i);
-		page = copy ? copy : READ_ONCE(region->pages[i]);
-		if (page && !PageHWPoison(page))
-			marena_scan_slot(marker, span, page_address(page) +
-					 start % MARENA_PAGE_SIZE);
-		if (marena_mutated(MARENA_SKIP_RECHECK))
-			return;
-		/* Orders what was read before the look for a copy. */
-		smp_rmb();
-	} while (marena_copy_of(region, i) != copy);
-}
-
-static bool marena_span_is_typed(const struct marena_span *span)
-{
-	return span->class &&
-	       !(span->type->flags & MARENA_TYPE_F_CONSERVATIVE);
-}
-
 /*
  * Scan one chunk of the object. What is left of it is pushed first, so that
  * what the chunk refers to is scanned before the next chunk adds to it.
  */
-void marena_scan_chunk(struct marena_marker *marker, u64 start, u64 chunk)
+void marena_scan_chunk(struct marena_marker *marker,
+		       const struct marena_span *span, u64 start, u64 chunk)
 {
-	struct marena_region *region =
-		marena_region(marker->arena, start >> MARENA_REGION_SHIFT);
-	const struct marena_span *span =
-		READ_ONCE(region->spans[marena_region_page(start)]);
 	u64 from, to, next;
 
-	if (marena_span_is_typed(span) &&
-	    start % MARENA_PAGE_SIZE + span->slot_size <= MARENA_PAGE_SIZE) {
-		marena_scan_small(marker, region, span, start);
-		return;
-	}
 	if (!span->class)
 		chunk = marena_next_resident(marker, span, chunk);
 	from = chunk * MARENA_CHUNK;

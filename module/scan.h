@@ -19,6 +19,7 @@ void marena_scan_slots(struct marena_marker *marker, u64 index,
 				    const struct marena_span *span, u64 start,
 				    u64 from, u64 to));
 void marena_scan_old(struct marena_marker *marker, u64 index);
-void marena_scan_chunk(struct marena_marker *marker, u64 start, u64 chunk);
+void marena_scan_chunk(struct marena_marker *marker,
+		       const struct marena_span *span, u64 start, u64 chunk);
 
 #endif /* MARENA_SCAN_H */

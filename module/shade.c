@@ -28,9 +28,11 @@ static void marena_shading_end(struct marena_marker *marker)
 /* Mark the object that begins at @offset, unless marking is over. */
 void marena_shade(void *ctx, u64 offset)
 {
-	struct marena_marker marker = { .arena = ctx };
-	struct marena_collector *col = &marker.arena->col;
+	struct marena_arena *arena = ctx;
+	struct marena_collector *col = &arena->col;
+	struct marena_marker marker;
 
+	marena_marker_init(&marker, arena, NULL);
 	read_lock(&col->mark_lock);
 	if (!col->closed)
 		marena_mark_start(&marker, offset);
@@ -41,9 +43,10 @@ void marena_shade(void *ctx, u64 offset)
 /* The same for an object that @offset may lie in the middle of. */
 void marena_shade_inside(struct marena_arena *arena, u64 offset)
 {
-	struct marena_marker marker = { .arena = arena };
 	struct marena_collector *col = &arena->col;
+	struct marena_marker marker;
 
+	marena_marker_init(&marker, arena, NULL);
 	read_lock(&col->mark_lock);
 	if (!col->closed)
 		marena_mark_inside(&marker, offset);
@@ -68,10 +71,11 @@ void marena_shade_page(struct marena_region *region, unsigned int i,
 		       struct page *page)
 {
 	u64 index = (u64)region->index * MARENA_REGION_PAGES + i;
-	struct marena_marker marker = { .arena = region->arena };
-	struct marena_collector *col = &marker.arena->col;
+	struct marena_collector *col = &region->arena->col;
+	struct marena_marker marker;
 
 	lockdep_assert_held(&region->lock);
+	marena_marker_init(&marker, region->arena, NULL);
 	marena_look_at(&marker, index, page);
 	read_lock(&col->mark_lock);
 	if (!col->closed)

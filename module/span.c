@@ -19,6 +19,7 @@
 #include "collector.h"
 #include "event.h"
 #include "generation.h"
+#include "marker.h"
 #include "page.h"
 #include "region.h"
 #include "span.h"
@@ -224,6 +225,18 @@ static int marena_span_make_regions(struct marena_arena *arena, u64 page,
 	return 0;
 }
 
+/* Can an object be scanned in one go, and is there something to be scanned? */
+static bool marena_type_is_simple(const struct marena_type *type,
+				  u32 slot_size)
+{
+	return type->nr_refs &&
+	       !(type->flags & (MARENA_TYPE_F_CONSERVATIVE |
+				MARENA_TYPE_F_COUNTED)) &&
+	       DIV_ROUND_UP_ULL(slot_size, (u32)min_t(u64, type->object_size,
+						      slot_size)) *
+	       type->nr_refs <= MARENA_SIMPLE_REFS;
+}
+
 static struct marena_span *marena_span_make(struct marena_arena *arena,
 					    const struct marena_type *type,
 					    struct marena_class *class,
@@ -249,6 +262,7 @@ static struct marena_span *marena_span_make(struct marena_arena *arena,
 		span->nr_slots = (nr << MARENA_PAGE_SHIFT) / slot_size;
 		span->recip = DIV_ROUND_UP_ULL(1ULL << 44, slot_size);
 	}
+	span->simple = class && marena_type_is_simple(type, slot_size);
 	span->swept = arena->marked;
 	INIT_LIST_HEAD(&span->link);
 	INIT_LIST_HEAD(&span->arena_link);

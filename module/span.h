@@ -39,12 +39,14 @@ struct marena_class {
 /**
  * struct marena_span - a run of pages that holds objects of one class
  *
- * The first five do not change while the span exists; the rest is under
+ * The first six do not change while the span exists; the rest is under
  * arena->lock.
  *
  * @offset: where it begins in the arena, in bytes
  * @slot_size: bytes of a slot
  * @nr_slots: how many
+ * @simple: its objects need a scan, and their type says of which fields; slots are
+ *          small, and there are not many such fields in one
  * @recip: 2^44 / @slot_size, rounded up; 0: there is one slot
  * @type: type of the objects
  * @nr_pages: pages
@@ -67,6 +69,7 @@ struct marena_span {
 	u64 offset;
 	u64 slot_size;
 	u32 nr_slots;
+	bool simple;
 	u64 recip;
 	const struct marena_type *type;
 	u64 nr_pages;

@@ -41,6 +41,7 @@
 #include "root.h"
 #include "scan.h"
 #include "span.h"
+#include "stub.h"
 #include "type.h"
 
 /*
@@ -178,6 +179,7 @@ void marena_mark_later(struct marena_marker *marker, u64 offset)
 	struct marena_region *region;
 	struct page *page;
 
+	MARENA_STUB(marena_mark_later, marker, offset);
 	if (offset >= marker->arena->size)
 		return;
 	region = marena_region(marker->arena, offset >> MARENA_REGION_SHIFT);

@@ -3,12 +3,15 @@
  * Tests of barrier.c, and of who else takes part in the snapshot: what changes
  * between the rendezvous and marking, which here comes after all of it.
  */
+#include <kunit/static_stub.h>
+#include <kunit/test-bug.h>
 #include <linux/workqueue.h>
 
 #include "rendezvous.h"
 #include "root.h"
 #include "sweep.h"
 #include "test.h"
+#include "test_point.h"
 
 /* An object, and one that it refers to; the cycle's state. */
 struct marena_test_snapshot {
@@ -31,20 +34,32 @@ static void marena_test_set_root(struct kunit *test,
 	KUNIT_ASSERT_EQ(test, marena_root_set(arena, &args), 0);
 }
 
-static void marena_test_prepare(struct kunit *test,
-				struct marena_test_snapshot *s)
+/* The objects have references in their first @nr_refs words, or 0: anywhere. */
+static void marena_test_prepare_refs(struct kunit *test,
+				     struct marena_test_snapshot *s,
+				     u32 nr_refs)
 {
+	static const u32 refs[] = { 0, sizeof(u64) };
 	struct marena_type *type;
 
 	s->arena = marena_test_arena(test, SZ_4M, 0);
 	s->client = marena_test_client(test, s->arena);
-	type = marena_type_find(s->arena, MARENA_TYPE_CONSERVATIVE);
+	if (nr_refs)
+		type = marena_test_type(test, s->arena, 2048, refs, nr_refs);
+	else
+		type = marena_type_find(s->arena, MARENA_TYPE_CONSERVATIVE);
 	s->span = marena_test_lease(test, s->client, type, 2048);
 	s->from = s->span->offset;
 	s->to = s->from + 2048;
 	marena_test_object(s->arena, s->from);
 	marena_test_object(s->arena, s->to);
 	INIT_LIST_HEAD(&s->clients);
+}
+
+static void marena_test_prepare(struct kunit *test,
+				struct marena_test_snapshot *s)
+{
+	marena_test_prepare_refs(test, s, 0);
 }
 
 static void marena_test_cut(struct kunit *test, struct marena_test_snapshot *s)
@@ -126,6 +141,46 @@ static void marena_test_shaded(struct kunit *test)
 	marena_test_overwrite(test, 0);
 }
 
+/* The look for a copy is over, and the object about to be read: a word goes. */
+static void marena_test_write_midway(void)
+{
+	struct kunit *test = kunit_get_current_test();
+	struct marena_test_snapshot *s = test->priv;
+
+	kunit_deactivate_static_stub(test, marena_test_point);
+	marena_test_write(test, s);
+	marena_test_word(test, s->arena, s->from)[1] = 0;
+}
+
+/* A page is written just while the marker reads an object on it. */
+static void marena_test_read_midway(struct kunit *test, u32 nr_refs)
+{
+	struct marena_test_snapshot s;
+	u64 *words;
+
+	marena_test_prepare_refs(test, &s, nr_refs);
+	marena_test_set_root(test, s.arena, s.arena->base + s.from);
+	words = marena_test_word(test, s.arena, s.from);
+	words[0] = s.arena->base + s.from;
+	words[1] = s.arena->base + s.to;
+	marena_test_cut(test, &s);
+	test->priv = &s;
+	kunit_activate_static_stub(test, marena_test_point,
+				   marena_test_write_midway);
+	KUNIT_EXPECT_EQ(test, marena_test_finish(test, &s), 2);
+	KUNIT_EXPECT_EQ(test, words[1], 0);
+}
+
+static void marena_test_typed_midway(struct kunit *test)
+{
+	marena_test_read_midway(test, 2);
+}
+
+static void marena_test_conservative_midway(struct kunit *test)
+{
+	marena_test_read_midway(test, 0);
+}
+
 /* A page that someone may write without a fault is copied at once. */
 static void marena_test_pinned(struct kunit *test)
 {
@@ -185,24 +240,32 @@ static void marena_test_spill(struct kunit *test,
 	KUNIT_ASSERT_EQ(test, marena_spill(s->client, &args), 0);
 }
 
+/* The count of the second object goes, in the map: first comes the fault. */
+static void marena_test_count_drop(struct kunit *test,
+				   struct marena_test_snapshot *s)
+{
+	u8 *byte = marena_test_refs(test, s->client, s->to);
+	struct page *page = virt_to_page(byte);
+
+	KUNIT_ASSERT_EQ(test, marena_refs_mkwrite(s->client,
+						  (s->to >> MARENA_GRANULE_SHIFT) /
+						  PAGE_SIZE, page),
+			VM_FAULT_LOCKED);
+	unlock_page(page);
+	*byte = 0;
+}
+
 /* A count that goes, from the map or from what the kernel holds of it. */
 static void marena_test_count_goes(struct kunit *test)
 {
 	struct marena_test_snapshot s;
-	unsigned long index;
-	struct page *page;
 	u8 *byte;
 
 	marena_test_prepare(test, &s);
 	byte = marena_test_refs(test, s.client, s.to);
-	page = virt_to_page(byte);
-	index = (s.to >> MARENA_GRANULE_SHIFT) / PAGE_SIZE;
 	*byte = MARENA_SPILL_UNIT;
 	marena_test_cut(test, &s);
-	KUNIT_ASSERT_EQ(test, marena_refs_mkwrite(s.client, index, page),
-			VM_FAULT_LOCKED);
-	unlock_page(page);
-	*byte = 0;
+	marena_test_count_drop(test, &s);
 	KUNIT_EXPECT_EQ(test, marena_test_finish(test, &s), 1);
 
 	*byte = MARENA_SPILL_UNIT;
@@ -221,6 +284,42 @@ static void marena_test_count_goes(struct kunit *test)
 
 	marena_test_cut(test, &s);
 	KUNIT_EXPECT_EQ(test, marena_test_finish(test, &s), 0);
+}
+
+/* Who is at the map's first count when the second goes. */
+struct marena_test_visit {
+	struct kunit *test;
+	struct marena_test_snapshot s;
+	unsigned int first;
+	unsigned int second;
+};
+
+static void marena_test_visit_count(void *ctx, u64 offset)
+{
+	struct marena_test_visit *visit = ctx;
+
+	if (offset == visit->s.from && !visit->first++)
+		marena_test_count_drop(visit->test, &visit->s);
+	if (offset == visit->s.to)
+		visit->second++;
+}
+
+/* A page of the map is written just while the marker reads it. */
+static void marena_test_count_midway(struct kunit *test)
+{
+	struct marena_test_visit visit = { .test = test };
+	struct marena_test_snapshot *s = &visit.s;
+
+	marena_test_prepare(test, s);
+	*marena_test_refs(test, s->client, s->from) = 1;
+	*marena_test_refs(test, s->client, s->to) = 1;
+	marena_test_cut(test, s);
+	marena_refs_visit(s->client, marena_test_visit_count, &visit);
+	KUNIT_EXPECT_GT(test, visit.first, 0);
+	KUNIT_EXPECT_EQ(test, visit.second, 1);
+	KUNIT_EXPECT_EQ(test, *marena_test_refs(test, s->client, s->to), 0);
+	/* With that the map is done with: who comes now finds what it is. */
+	KUNIT_EXPECT_EQ(test, marena_test_finish(test, s), 1);
 }
 
 /* What comes while marking stays, and goes with the next cycle. */
@@ -315,15 +414,21 @@ static void marena_test_waits(struct kunit *test)
 	destroy_work_on_stack(&fault.work);
 	KUNIT_EXPECT_EQ(test, fault.refs_ret, VM_FAULT_NOPAGE);
 	KUNIT_EXPECT_EQ(test, fault.heap_ret, VM_FAULT_LOCKED);
-	unlock_page(marena_test_page(&s));
+	if (fault.refs_ret == VM_FAULT_LOCKED)
+		unlock_page(fault.refs);
+	if (fault.heap_ret == VM_FAULT_LOCKED)
+		unlock_page(marena_test_page(&s));
 }
 
 static struct kunit_case marena_barrier_cases[] = {
 	KUNIT_CASE(marena_test_copied),
 	KUNIT_CASE(marena_test_shaded),
+	KUNIT_CASE(marena_test_typed_midway),
+	KUNIT_CASE(marena_test_conservative_midway),
 	KUNIT_CASE(marena_test_pinned),
 	KUNIT_CASE(marena_test_root_moves),
 	KUNIT_CASE(marena_test_count_goes),
+	KUNIT_CASE(marena_test_count_midway),
 	KUNIT_CASE(marena_test_born_marking),
 	KUNIT_CASE(marena_test_page_went),
 	KUNIT_CASE(marena_test_waits),

@@ -20,6 +20,7 @@
 #include "mutation.h"
 #include "region.h"
 #include "span.h"
+#include "test_point.h"
 #include "type.h"
 
 /* The object at @offset is to be scanned, from the given chunk on. */
@@ -165,6 +166,7 @@ static inline void marena_scan_simple(struct marena_marker *marker,
 	do {
 		n = 0;
 		copy = marena_copy_of(region, i);
+		marena_test_point();
 		page = copy ? copy : READ_ONCE(region->pages[i]);
 		if (page && !PageHWPoison(page))
 			n = marena_gather(span, page_address(page) +

@@ -104,7 +104,9 @@ static void marena_marker_set_polite(struct marena_marker *marker, bool polite)
 
 static void marena_marker_pace(struct marena_marker *marker)
 {
-	u64 now = ktime_get_ns(), ran = current->se.sum_exec_runtime;
+	u64 now = ktime_get_ns();
+	/* The clock's interrupt adds to it. */
+	u64 ran = READ_ONCE(current->se.sum_exec_runtime);
 	unsigned int nr = marena_markers_wanted(marker->arena);
 
 	if (now - marker->window >= MARENA_SHARE_WINDOW_NS) {

@@ -13,6 +13,7 @@
 #include "region.h"
 #include "scan.h"
 #include "span.h"
+#include "test_point.h"
 #include "type.h"
 
 static_assert(MARENA_CHUNK == MARENA_PAGE_SIZE);
@@ -166,6 +167,7 @@ static void marena_scan_snapshot(struct marena_marker *marker,
 		last_copy = last == first ? first_copy :
 					    marena_copy_at(marker, last);
 		marker->page = ~0ULL;
+		marena_test_point();
 		marena_scan_bytes(marker, span, start, from, to);
 		if (marena_mutated(MARENA_SKIP_RECHECK))
 			return;

@@ -4,6 +4,7 @@
  * made by the functions that the commands call, without a file descriptor or
  * a mapping. All of it goes with the test that made it.
  */
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -16,6 +17,12 @@
 #include "refs.h"
 #include "region.h"
 #include "test.h"
+#include "test_point.h"
+
+void marena_test_point(void)
+{
+	KUNIT_STATIC_STUB_REDIRECT(marena_test_point);
+}
 
 static void marena_test_arena_exit(void *data)
 {

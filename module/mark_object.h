@@ -56,8 +56,9 @@ static inline void marena_mark_count(struct marena_marker *marker,
 }
 
 /* What a word that referred to @offset stands for is in the cache. */
-static __always_inline void marena_mark_found(struct marena_marker *marker,
-				     struct marena_region *region, u64 offset)
+static __always_inline void
+marena_mark_found(struct marena_marker *marker, struct marena_region *region,
+		  u64 offset)
 {
 	const struct marena_span *span =
 		READ_ONCE(region->spans[marena_region_page(offset)]);

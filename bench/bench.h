@@ -51,6 +51,7 @@ struct metric {
 };
 
 struct peer;
+struct heap;
 
 /**
  * struct contestant - who takes turns
@@ -60,6 +61,7 @@ struct peer;
  *           one that is not linked with an allocator
  * @environment: a variable that is set for it, or NULL
  * @peer: what its graph is made with, where the workload needs one
+ * @heap: what it allocates from, where the workload needs one
  * @arg: what distinguishes it, for the workload
  * @wanted: whether the options want it; NULL: they do
  * @setup: is called once
@@ -71,6 +73,7 @@ struct contestant {
 	const char *library;
 	const char *environment;
 	const struct peer *peer;
+	const struct heap *heap;
 	unsigned long arg;
 	bool (*wanted)(const struct contestant *c, const struct options *o);
 	void (*setup)(const struct contestant *c, const struct options *o);
@@ -141,6 +144,9 @@ struct results {
 };
 
 extern const struct workload fast_workload;
+extern const struct workload alloc_workload;
+extern const struct workload faults_workload;
+extern const struct workload memory_workload;
 extern const struct workload crash_workload;
 extern const struct workload pause_workload;
 extern const struct workload barrier_workload;

@@ -12,6 +12,9 @@
 
 static const struct workload *const workloads[] = {
 	&fast_workload,
+	&alloc_workload,
+	&faults_workload,
+	&memory_workload,
 	&crash_workload,
 	&stores_workload,
 	&barrier_workload,

@@ -52,6 +52,7 @@ struct metric {
 
 struct peer;
 struct heap;
+struct sharer;
 
 /**
  * struct contestant - who takes turns
@@ -62,6 +63,7 @@ struct heap;
  * @environment: a variable that is set for it, or NULL
  * @peer: what its graph is made with, where the workload needs one
  * @heap: what it allocates from, where the workload needs one
+ * @sharer: what processes share, where the workload needs one
  * @arg: what distinguishes it, for the workload
  * @wanted: whether the options want it; NULL: they do
  * @setup: is called once
@@ -74,6 +76,7 @@ struct contestant {
 	const char *environment;
 	const struct peer *peer;
 	const struct heap *heap;
+	const struct sharer *sharer;
 	unsigned long arg;
 	bool (*wanted)(const struct contestant *c, const struct options *o);
 	void (*setup)(const struct contestant *c, const struct options *o);
@@ -147,6 +150,9 @@ extern const struct workload fast_workload;
 extern const struct workload alloc_workload;
 extern const struct workload faults_workload;
 extern const struct workload memory_workload;
+extern const struct workload share_workload;
+extern const struct workload programs_workload;
+extern const struct workload patterns_workload;
 extern const struct workload crash_workload;
 extern const struct workload pause_workload;
 extern const struct workload barrier_workload;

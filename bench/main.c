@@ -13,8 +13,11 @@
 static const struct workload *const workloads[] = {
 	&fast_workload,
 	&alloc_workload,
+	&patterns_workload,
 	&faults_workload,
 	&memory_workload,
+	&share_workload,
+	&programs_workload,
 	&crash_workload,
 	&stores_workload,
 	&barrier_workload,

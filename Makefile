@@ -70,7 +70,7 @@ examples: lib
 	$(call into,examples,all)
 
 benchmarks: lib
-	@scripts/need gc jemalloc mimalloc
+	@scripts/need c++ boost gc jemalloc mimalloc
 	$(call into,bench,all)
 
 # ---- installing ------------------------------------------------------------
@@ -155,7 +155,15 @@ bench bench-native: benchmarks
 	@mkdir -p $(build)/bench/results
 	$(call into,bench,install,BENCHDIR=/usr/lib/marena/bench DESTDIR=$(build)/bench/root)
 	+@vm/run
-	@echo '$@: the figures are in $(BUILD)/bench/results/$@.json as well'
+	@scripts/need python3
+	@scripts/bench-plot $(build)/bench/results/$@.json $(build)/bench/plots/$@
+	@echo '$@: the figures are in $(BUILD)/bench/results/$@.json as well,'
+	@echo '$@: and drawn in $(BUILD)/bench/plots/$@'
+
+# What BENCH says goes to it as it is.
+bench-compare: export BENCH := $(value BENCH)
+bench-compare:
+	+@scripts/bench-compare $(or $(BASE),HEAD)
 
 # ---- checking --------------------------------------------------------------
 
@@ -172,7 +180,7 @@ check-model:
 # ---- the rest --------------------------------------------------------------
 
 clean:
-	rm -rf $(build)/{kernel,root,userlib,tools,examples,bench,selftests,check,coverage,stages,model}
+	rm -rf $(build)/{kernel,root,userlib,tools,examples,bench,selftests,check,compare,coverage,stages,model}
 
 distclean:
 	rm -rf $(build)
@@ -207,6 +215,9 @@ one that sees what these forgive, once, for a quarter of an hour)
   make bench             the project and its peers, side by side, on 6.12
                          (BENCH='-r 7 pause mark': options and workloads; -h;
                          ACCEL=icount CPUS=1: by a clock of instructions)
+  make bench-compare BASE=commit
+                         of BASE and of the tree as it is, by a clock of
+                         instructions: what has changed (BENCH='-r 3 fast')
   make bench-native      the same on user-mode-linux, without detectors: what
                          computes is as fast as it can be here
 
@@ -226,5 +237,5 @@ help:
 	@echo "$$HELP"
 
 .PHONY: all module lib tools examples benchmarks install modules_install \
-	stage stage-parts vm test coverage test-full soak fuzz demo bench bench-native litmus \
+	stage stage-parts vm test coverage test-full soak fuzz demo bench bench-native bench-compare litmus \
 	check check-model clean distclean help

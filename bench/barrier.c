@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The first write to a page that is protected, in such a way that somebody else
- * has what was on it before: how long the write takes, and how long it takes to
- * protect a page again. Beside it the first write to a page that is not there yet.
+ * has what was on it before: how long the write takes, and, where the program does
+ * that itself, how long it takes to protect a page again. Beside it the first write
+ * to a page that is not there yet.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -108,25 +109,17 @@ static enum { IDLE, PREPARE, RENDEZVOUS, MARK } phase(struct marena_stats *stats
 	return stats->phase;
 }
 
-/* begin_cycle(): returns when it marks, with how long it has prepared, in ns */
-static double begin_cycle(void)
+/* begin_cycle(): returns when it marks */
+static void begin_cycle(void)
 {
 	struct marena_stats stats;
-	double begun;
 
 	check(marena_collect(marena_peer_arena(), MARENA_NOWAIT),
 	      "marena_collect");
-	while (phase(&stats) == IDLE)
-		;
-	begun = now_ns();
-	while (phase(&stats) == PREPARE)
-		;
-	begun = now_ns() - begun;
 	while (phase(&stats) < MARK)
 		;
 	if (stats.phase != MARK)
 		errx(1, "the cycle was over too soon: take more objects");
-	return begun;
 }
 
 static void end_cycle(struct marena_stats *stats)
@@ -135,28 +128,20 @@ static void end_cycle(struct marena_stats *stats)
 		;
 }
 
-/*
- * A cycle before which nothing was written, and one before which the pages were.
- * In the second they are written while it marks.
- */
+/* What the collector takes to protect them is part of its work beside the program. */
 static void turn_marena(const struct contestant *c,
 			const struct options *options, double *values)
 {
 	struct marena_stats stats;
-	double clean, written;
 
 	(void)c;
 	(void)options;
-	check(marena_collect(marena_peer_arena(), 0), "marena_collect");
-	clean = begin_cycle();
+	begin_cycle();
 	values[0] = write_pages();
 	end_cycle(&stats);
 	if (stats.pages_copied < PAGES)
 		errx(1, "%llu pages were copied, %d were written",
 		     stats.pages_copied, PAGES);
-	written = begin_cycle();
-	end_cycle(&stats);
-	values[1] = (written - clean) / PAGES;
 }
 
 /* ---- mprotect ------------------------------------------------------------- */
@@ -292,10 +277,6 @@ static const struct ratio ratios[] = {
 	{ .title = "first write, to first touch of anonymous memory",
 	  .of = { "marena", "write" }, .to = { "anonymous", "write" },
 	  .at_most = 1 },
-	{ .title = "protecting again, to mprotect's",
-	  .of = { "marena", "protect" }, .to = { "mprotect", "protect" } },
-	{ .title = "protecting again, to userfaultfd's",
-	  .of = { "marena", "protect" }, .to = { "userfaultfd", "protect" } },
 	{ 0 },
 };
 

@@ -19,7 +19,7 @@
 #include <stddef.h>
 
 #define MAX_ROUNDS	99
-#define MAX_METRICS	4
+#define MAX_METRICS	8
 #define MAX_CONTESTANTS	16
 
 /**
@@ -51,6 +51,8 @@ struct metric {
 };
 
 struct peer;
+struct heap;
+struct sharer;
 
 /**
  * struct contestant - who takes turns
@@ -60,6 +62,8 @@ struct peer;
  *           one that is not linked with an allocator
  * @environment: a variable that is set for it, or NULL
  * @peer: what its graph is made with, where the workload needs one
+ * @heap: what it allocates from, where the workload needs one
+ * @sharer: what processes share, where the workload needs one
  * @arg: what distinguishes it, for the workload
  * @wanted: whether the options want it; NULL: they do
  * @setup: is called once
@@ -71,6 +75,8 @@ struct contestant {
 	const char *library;
 	const char *environment;
 	const struct peer *peer;
+	const struct heap *heap;
+	const struct sharer *sharer;
 	unsigned long arg;
 	bool (*wanted)(const struct contestant *c, const struct options *o);
 	void (*setup)(const struct contestant *c, const struct options *o);
@@ -141,6 +147,12 @@ struct results {
 };
 
 extern const struct workload fast_workload;
+extern const struct workload alloc_workload;
+extern const struct workload faults_workload;
+extern const struct workload memory_workload;
+extern const struct workload share_workload;
+extern const struct workload programs_workload;
+extern const struct workload patterns_workload;
 extern const struct workload crash_workload;
 extern const struct workload pause_workload;
 extern const struct workload barrier_workload;
@@ -172,6 +184,13 @@ double now_ns(void);
 
 /* percentile(): of values, which it sorts; 50 is the median */
 double percentile(double *values, size_t n, double percent);
+
+/*
+ * time_loop(): @run does something so many times: ns for one, when it is done so
+ * often that it takes @ns. The clock is read but twice for that: on user-mode-linux
+ * it takes as long as ten thousand simple operations.
+ */
+double time_loop(void (*run)(unsigned long n), double ns);
 
 /* random_below(): the same numbers for the same state, which is not 0 */
 unsigned long random_below(unsigned long *state, unsigned long n);

@@ -6,11 +6,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench.h"
 
 static const struct workload *const workloads[] = {
 	&fast_workload,
+	&alloc_workload,
+	&patterns_workload,
+	&faults_workload,
+	&memory_workload,
+	&share_workload,
+	&programs_workload,
 	&crash_workload,
 	&stores_workload,
 	&barrier_workload,
@@ -19,6 +26,9 @@ static const struct workload *const workloads[] = {
 	&speed_workload,
 	&pause_workload,
 };
+
+/* Seconds for which a kernel that has just booted is busy with itself. */
+#define SETTLE		2
 
 #define NR_WORKLOADS	(sizeof(workloads) / sizeof(workloads[0]))
 
@@ -140,6 +150,7 @@ int main(int argc, char **argv)
 	}
 	for (i = optind; i < (size_t)argc; i++)
 		find_workload(argv[i], strlen(argv[i]));
+	sleep(SETTLE);
 	report_begin(&options);
 	for (i = optind; i < (size_t)argc; i++)
 		run_and_report(find_workload(argv[i], strlen(argv[i])), &options,

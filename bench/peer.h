@@ -30,9 +30,13 @@ struct cycle {
 /**
  * struct peer - who has the objects
  * @collects: it has a collector
- * @open: begins, with room for so many nodes. No cycle starts by itself
+ * @open: begins, with room for so many nodes. No cycle starts by itself, but for
+ *        those peers of whom that is said
  * @make: a new node, which stays until it is dropped
- * @drop: from here on it stays only if it can be reached from the root
+ * @make_array: references to so many nodes, NULL at first; it stays for good
+ * @drop: from here on it stays only if it can be reached from the root, or from
+ *        what stays
+ * @release: nothing refers to the node any more
  * @set_root: that is the root, from here on
  * @close_graph: all nodes are made
  * @enter: a thread begins to use pointers that it loads
@@ -44,7 +48,9 @@ struct peer {
 	bool collects;
 	void (*open)(unsigned long nodes);
 	struct node *(*make)(void);
+	struct node **(*make_array)(unsigned long n);
 	void (*drop)(struct node *node);
+	void (*release)(struct node *node);
 	void (*set_root)(struct node *node);
 	void (*close_graph)(void);
 	void (*enter)(void);
@@ -58,6 +64,9 @@ extern const struct peer peer_marena;
 extern const struct peer peer_bdwgc;
 extern const struct peer peer_bdwgc_incremental;
 extern const struct peer peer_plain;
+/* Their cycles start by themselves. */
+extern const struct peer peer_marena_paced;
+extern const struct peer peer_bdwgc_paced;
 
 /* peer_marena.c, for workloads that are about the arena itself */
 struct marena *marena_peer_arena(void);

@@ -41,14 +41,20 @@ static void on_event(GC_EventType event)
 
 /*
  * So that an object of 64 bytes takes no more: by default there is a byte more, for
- * pointers to the end. The heap has its size from the beginning, and no cycle runs
- * while it is filled.
+ * pointers to the end.
  */
-static void open_bdwgc(unsigned long nodes)
+static void open_paced(unsigned long nodes)
 {
+	(void)nodes;
 	GC_set_all_interior_pointers(0);
 	GC_INIT();
 	GC_allow_register_threads();
+}
+
+/* The heap has its size from the beginning, and no cycle runs while it is filled. */
+static void open_bdwgc(unsigned long nodes)
+{
+	open_paced(nodes);
 	if (!GC_expand_hp(nodes * sizeof(struct node) / 16 * 17 + (8 << 20)))
 		checked(NULL, "GC_expand_hp");
 	GC_disable();
@@ -60,7 +66,13 @@ static struct node *make_bdwgc(void)
 	return checked(GC_MALLOC(sizeof(struct node)), "GC_MALLOC");
 }
 
-static void drop_bdwgc(struct node *node)
+/* As what finds it again is a variable of the program, it stays. */
+static struct node **make_bdwgc_array(unsigned long n)
+{
+	return checked(GC_MALLOC(n * sizeof(struct node *)), "GC_MALLOC");
+}
+
+static void leave_node(struct node *node)
 {
 	(void)node;
 }
@@ -104,7 +116,24 @@ const struct peer peer_bdwgc = {
 	.collects = true,
 	.open = open_bdwgc,
 	.make = make_bdwgc,
-	.drop = drop_bdwgc,
+	.make_array = make_bdwgc_array,
+	.drop = leave_node,
+	.release = leave_node,
+	.set_root = set_bdwgc_root,
+	.close_graph = GC_enable,
+	.enter = nothing,
+	.leave = nothing,
+	.collect = collect_bdwgc,
+	.create = create_bdwgc,
+};
+
+const struct peer peer_bdwgc_paced = {
+	.collects = true,
+	.open = open_paced,
+	.make = make_bdwgc,
+	.make_array = make_bdwgc_array,
+	.drop = leave_node,
+	.release = leave_node,
 	.set_root = set_bdwgc_root,
 	.close_graph = GC_enable,
 	.enter = nothing,
@@ -137,7 +166,9 @@ const struct peer peer_bdwgc_incremental = {
 	.collects = true,
 	.open = open_bdwgc,
 	.make = make_bdwgc,
-	.drop = drop_bdwgc,
+	.make_array = make_bdwgc_array,
+	.drop = leave_node,
+	.release = leave_node,
 	.set_root = set_bdwgc_root,
 	.close_graph = close_incremental,
 	.enter = nothing,

@@ -7,8 +7,16 @@
 #include "bench.h"
 #include "peer.h"
 
+/* Of an arena whose cycles start by themselves: what all programs have room in. */
+#define PACED_SIZE	(4UL << 30)
+
+/* What arrays of references are made of. */
+struct reference {
+	struct node *node;
+};
+
 static struct marena *arena;
-static int node_type;
+static int node_type, reference_type;
 
 struct marena *marena_peer_arena(void)
 {
@@ -57,16 +65,36 @@ void marena_parameter_set(const char *name, unsigned int value)
 		err(1, "%s", name);
 }
 
+static void register_types(void)
+{
+	node_type = MARENA_TYPE(arena, struct node, left, right);
+	check(node_type, "marena_type");
+	reference_type = MARENA_TYPE(arena, struct reference, node);
+	check(reference_type, "marena_type");
+}
+
 static void open_marena(unsigned long nodes)
 {
 	arena = make_arena(2 * nodes * sizeof(struct node) + (256UL << 20));
-	node_type = MARENA_TYPE(arena, struct node, left, right);
-	check(node_type, "marena_type");
+	register_types();
+}
+
+static void open_paced(unsigned long nodes)
+{
+	(void)nodes;
+	arena = checked(marena_create(NULL, PACED_SIZE, NULL), "marena_create");
+	register_types();
 }
 
 static struct node *make_marena(void)
 {
 	return checked(marena_new(arena, node_type), "marena_new");
+}
+
+static struct node **make_marena_array(unsigned long n)
+{
+	return checked(marena_new_array(arena, reference_type, n),
+		       "marena_new_array");
 }
 
 static void drop_marena(struct node *node)
@@ -103,11 +131,33 @@ static void nothing(void)
 {
 }
 
+static void leave_node(struct node *node)
+{
+	(void)node;
+}
+
 const struct peer peer_marena = {
 	.collects = true,
 	.open = open_marena,
 	.make = make_marena,
+	.make_array = make_marena_array,
 	.drop = drop_marena,
+	.release = leave_node,
+	.set_root = set_marena_root,
+	.close_graph = nothing,
+	.enter = enter_marena,
+	.leave = leave_marena,
+	.collect = collect_marena,
+	.create = pthread_create,
+};
+
+const struct peer peer_marena_paced = {
+	.collects = true,
+	.open = open_paced,
+	.make = make_marena,
+	.make_array = make_marena_array,
+	.drop = drop_marena,
+	.release = leave_node,
 	.set_root = set_marena_root,
 	.close_graph = nothing,
 	.enter = enter_marena,
@@ -128,9 +178,14 @@ static struct node *make_plain(void)
 	return checked(calloc(1, sizeof(struct node)), "calloc");
 }
 
-static void use_plain(struct node *node)
+static struct node **make_plain_array(unsigned long n)
 {
-	(void)node;
+	return checked(calloc(n, sizeof(struct node *)), "calloc");
+}
+
+static void free_plain(struct node *node)
+{
+	free(node);
 }
 
 static void collect_plain(struct cycle *cycle)
@@ -142,8 +197,10 @@ const struct peer peer_plain = {
 	.collects = false,
 	.open = open_plain,
 	.make = make_plain,
-	.drop = use_plain,
-	.set_root = use_plain,
+	.make_array = make_plain_array,
+	.drop = leave_node,
+	.release = free_plain,
+	.set_root = leave_node,
 	.close_graph = nothing,
 	.enter = nothing,
 	.leave = nothing,

@@ -206,7 +206,7 @@ static void report_ratios(const struct workload *workload,
 	for (; ratio->title; ratio++) {
 		value = find_value(workload, results, ratio->of) /
 			find_value(workload, results, ratio->to);
-		if (isnan(value))
+		if (!isfinite(value))
 			continue;
 		ratio_row(ratio, value);
 		if (json)

@@ -10,13 +10,12 @@
 
 #define ELEMENTS	(1UL << 18)
 #define BYTES		(ELEMENTS * sizeof(struct node))
-#define STORES		(1UL << 20)
 
 static struct node *array;
 
 static const struct metric metrics[] = {
 	{ "scattered", "a store in a random place", "ns" },
-	{ "sequential", "a store to the next object", "ns" },
+	{ "sequential", "a store to the object before", "ns" },
 	{ 0 },
 };
 
@@ -43,48 +42,30 @@ static void set_up_plain(const struct contestant *c,
 	memset(array, 0, BYTES);
 }
 
-static void store_scattered(unsigned long *chance)
+static void store_scattered(unsigned long n)
 {
-	unsigned long n;
+	unsigned long chance = 88172645463325252;
 
-	for (n = 0; n < STORES; n++) {
-		struct node *node = &array[random_below(chance, ELEMENTS)];
+	while (n--) {
+		struct node *node = &array[random_below(&chance, ELEMENTS)];
 
 		__atomic_store_n(&node->payload[0], n, __ATOMIC_RELAXED);
 	}
 }
 
-static void store_sequential(unsigned long *chance)
+static void store_sequential(unsigned long n)
 {
-	unsigned long n;
-
-	(void)chance;
-	for (n = 0; n < STORES; n++)
+	while (n--)
 		__atomic_store_n(&array[n % ELEMENTS].payload[0], n,
 				 __ATOMIC_RELAXED);
-}
-
-/* time_loop(): over and over for half a turn; ns for a store */
-static double time_loop(void (*loop)(unsigned long *chance),
-			const struct options *options)
-{
-	double begun = now_ns(), now;
-	unsigned long chance = 88172645463325252, n = 0;
-
-	do {
-		loop(&chance);
-		n += STORES;
-		now = now_ns();
-	} while (now - begun < options->turn_ms * 5e5);
-	return (now - begun) / n;
 }
 
 static void take_turn(const struct contestant *c, const struct options *options,
 		      double *values)
 {
 	(void)c;
-	values[0] = time_loop(store_scattered, options);
-	values[1] = time_loop(store_sequential, options);
+	values[0] = time_loop(store_scattered, options->turn_ms * 4e5);
+	values[1] = time_loop(store_sequential, options->turn_ms * 4e5);
 }
 
 static const struct contestant contestants[] = {

@@ -32,6 +32,20 @@ double percentile(double *values, size_t n, double percent)
 	return values[i < n ? i : n - 1];
 }
 
+double time_loop(void (*run)(unsigned long n), double ns)
+{
+	unsigned long n = 500;
+	double took;
+
+	do {
+		n *= 2;
+		took = now_ns();
+		run(n);
+		took = now_ns() - took;
+	} while (took < ns);
+	return took / n;
+}
+
 unsigned long random_below(unsigned long *state, unsigned long n)
 {
 	/* xorshift */

@@ -89,8 +89,9 @@ static void *alloc_leased(struct marena *a, struct marena_thread *t,
 	return err ? marena_fail(err) : p;
 }
 
-static void *alloc_large(struct marena *a, struct marena_thread *t, int type,
-			 uint64_t bytes)
+static __attribute__((noinline)) void *alloc_large(struct marena *a,
+						   struct marena_thread *t,
+						   int type, uint64_t bytes)
 {
 	struct lease_request request = {
 		.type = type,
@@ -102,19 +103,60 @@ static void *alloc_large(struct marena *a, struct marena_thread *t, int type,
 	return alloc_leased(a, t, &request, &lease);
 }
 
-/* The thread's lease was over or used up, or there was none. */
-static void *alloc_slow(struct marena *a, struct marena_thread *t, int type,
-			uint32_t class, uint64_t element)
+/* In a section. NULL where there is no such lease, or it is over or used up. */
+static inline void *leases_take(struct marena *a, struct marena_thread *t,
+				uint64_t key)
 {
+	struct lease *lease = lease_find(&t->leases, key);
+
+	return lease->key ? lease_take(a, t, lease) : NULL;
+}
+
+/*
+ * In a section. The same where the lease is where it is first looked for, and its
+ * next slot is free, as most are: so that few registers do.
+ */
+static inline void *leases_take_first(struct marena *a, struct marena_thread *t,
+				      uint64_t key)
+{
+	struct lease *lease = &t->leases.leases[lease_hash(&t->leases, key)];
+	uintptr_t slot = lease->next;
+
+	if (unlikely(lease->key != key || lease->gate != t->gate ||
+		     slot >= lease->end ||
+		     !slot_take(a, (slot - a->base) >> MARENA_GRANULE_SHIFT)))
+		return NULL;
+	lease->next = slot + lease->bytes;
+	return (void *)slot;
+}
+
+/*
+ * The thread's lease is over or used up, or there is none; or it is good, but the
+ * next slot is taken, or the gate has to be waited for.
+ */
+static __attribute__((noinline)) void *alloc_slow(struct marena *a,
+						  struct marena_thread *t,
+						  uint64_t key, uint64_t element)
+{
+	uint32_t class = lease_key_class(key);
 	struct lease_request request = {
-		.type = type,
+		.type = lease_key_type(key),
 		.class = class,
 		/* The largest request of the class that the type allows. */
 		.bytes = class_bytes(class) / element * element,
 	};
 	struct lease *lease;
+	void *p;
+	int err;
 
-	lease = marena_lease_slot(&t->leases, lease_key(type, class), t->gate);
+	err = section_enter(a, t);
+	if (err)
+		return marena_fail(err);
+	p = leases_take(a, t, key);
+	section_leave(t);
+	if (p)
+		return p;
+	lease = marena_lease_slot(&t->leases, key, t->gate);
 	if (!lease)
 		return marena_fail(-ENOMEM);
 	return alloc_leased(a, t, &request, lease);
@@ -123,18 +165,16 @@ static void *alloc_slow(struct marena *a, struct marena_thread *t, int type,
 static inline void *alloc_small(struct marena *a, struct marena_thread *t,
 				int type, uint32_t class, uint64_t element)
 {
-	struct lease *lease;
+	uint64_t key = lease_key(type, class);
+	bool outside = !t->depth;
 	void *p = NULL;
-	int err;
 
-	err = section_enter(a, t);
-	if (unlikely(err))
-		return marena_fail(err);
-	lease = lease_find(&t->leases, lease_key(type, class));
-	if (likely(lease->key))
-		p = lease_take(a, t, lease);
-	section_leave(t);
-	return likely(p) ? p : alloc_slow(a, t, type, class, element);
+	if (likely(!outside || section_try(a, t))) {
+		p = leases_take_first(a, t, key);
+		if (outside)
+			section_close(t);
+	}
+	return likely(p) ? p : alloc_slow(a, t, key, element);
 }
 
 static void *type_unknown(const struct marena *a)
@@ -142,34 +182,24 @@ static void *type_unknown(const struct marena *a)
 	return marena_fail(a->readonly ? -EACCES : -EINVAL);
 }
 
-static void *alloc_array(struct marena *a, int type, uint64_t n)
+static inline void *alloc_array(struct marena *a, struct marena_thread *t,
+				int type, uint64_t element, uint64_t n)
 {
-	struct marena_thread *t = marena_thread(a);
-	const struct marena_type_info *info;
 	uint64_t bytes;
 	uint32_t class;
 
-	if (unlikely(!t))
-		return NULL;
-	info = marena_type_find(a, type);
-	if (unlikely(!info))
-		return type_unknown(a);
-	if (unlikely(!n || __builtin_mul_overflow(info->size, n, &bytes)))
+	if (unlikely(!n || __builtin_mul_overflow(element, n, &bytes)))
 		return marena_fail(-EINVAL);
 	class = class_of(bytes);
 	if (unlikely(class == CLASS_LARGE))
 		return alloc_large(a, t, type, bytes);
-	return alloc_small(a, t, type, class, info->size);
+	return alloc_small(a, t, type, class, element);
 }
 
-void *marena_new(struct marena *a, int type)
+static void *new_with(struct marena *a, struct marena_thread *t, int type)
 {
-	struct marena_thread *t = marena_thread(a);
-	const struct marena_type_info *info;
+	const struct marena_type_info *info = marena_type_find(a, type);
 
-	if (unlikely(!t))
-		return NULL;
-	info = marena_type_find(a, type);
 	if (unlikely(!info))
 		return type_unknown(a);
 	if (unlikely(info->class == CLASS_LARGE))
@@ -177,12 +207,48 @@ void *marena_new(struct marena *a, int type)
 	return alloc_small(a, t, type, info->class, info->size);
 }
 
-void *marena_new_array(struct marena *a, int type, size_t n)
+/* The thread used another handle before, or none. */
+static __attribute__((noinline)) void *new_slow(struct marena *a, int type)
 {
-	return alloc_array(a, type, n);
+	struct marena_thread *t = marena_thread_find(a);
+
+	return t ? new_with(a, t, type) : NULL;
 }
 
+void *marena_new(struct marena *a, int type)
+{
+	struct marena_thread *t = marena_threads.current;
+
+	return likely(t->key == a->key) ? new_with(a, t, type) :
+					  new_slow(a, type);
+}
+
+void *marena_new_array(struct marena *a, int type, size_t n)
+{
+	struct marena_thread *t = marena_thread(a);
+	const struct marena_type_info *info;
+
+	if (unlikely(!t))
+		return NULL;
+	info = marena_type_find(a, type);
+	if (unlikely(!info))
+		return type_unknown(a);
+	return alloc_array(a, t, type, info->size, n);
+}
+
+static __attribute__((noinline)) void *opaque_slow(struct marena *a, size_t n)
+{
+	struct marena_thread *t = marena_thread_find(a);
+
+	return t ? alloc_array(a, t, MARENA_TYPE_OPAQUE, 1, n) : NULL;
+}
+
+/* Its type is known to every handle: elements of a byte. */
 void *marena_alloc(struct marena *a, size_t size)
 {
-	return alloc_array(a, MARENA_TYPE_OPAQUE, size);
+	struct marena_thread *t = marena_threads.current;
+
+	return likely(t->key == a->key) ?
+		alloc_array(a, t, MARENA_TYPE_OPAQUE, 1, size) :
+		opaque_slow(a, size);
 }

@@ -68,6 +68,16 @@ static inline uint64_t lease_key(uint32_t type, uint32_t class)
 	return ((uint64_t)type + 1) << 8 | class;
 }
 
+static inline uint32_t lease_key_type(uint64_t key)
+{
+	return (uint32_t)(key >> 8) - 1;
+}
+
+static inline uint32_t lease_key_class(uint64_t key)
+{
+	return key & 0xff;
+}
+
 /* Where to begin looking for a key. */
 static inline uint32_t lease_hash(const struct lease_table *table, uint64_t key)
 {

@@ -19,40 +19,75 @@ int marena_ref_spill(struct marena *a, size_t granule, uint32_t op)
 	return marena_ioctl(marena_keep(a)->client_fd, MARENA_SPILL, &spill);
 }
 
-int marena_get(struct marena *a, const void *p)
+/* In a section, in which the kernel may be asked. */
+static int ref_change_inside(struct marena *a, size_t granule,
+			     int (*change)(struct marena *a, size_t granule))
 {
 	struct marena_thread *t = marena_thread(a);
-	size_t granule;
 	int err;
 
-	if (unlikely(!t))
+	if (!t)
 		return -errno;
-	if (unlikely(!marena_granule(a, p, &granule)))
-		return -EINVAL;
 	err = section_enter(a, t);
-	if (unlikely(err))
+	if (err)
 		return err;
-	err = marena_ref_take(a, granule);
+	err = change(a, granule);
 	section_leave(t);
 	return err;
 }
 
+/* Not an address of an object. A handle that was inherited has no arena. */
+static int ref_nowhere(const struct marena *a, const void *p)
+{
+	if (marena_inherited(a))
+		return -ESTALE;
+	return p ? -EINVAL : 0;
+}
+
+/* A thread changed the byte meanwhile, or it is about to be full, or empty. */
+static __attribute__((noinline)) int ref_take_slow(struct marena *a,
+						   size_t granule)
+{
+	return ref_change_inside(a, granule, marena_ref_take);
+}
+
+static __attribute__((noinline)) int ref_drop_slow(struct marena *a,
+						   size_t granule)
+{
+	return ref_change_inside(a, granule, marena_ref_drop);
+}
+
+/*
+ * What changes a byte alone needs no section: the snapshot of the map is of one
+ * moment, as no page of it becomes writable while it is taken, and an object
+ * whose count goes up or down is held then, or its caller is in a section.
+ */
+int marena_get(struct marena *a, const void *p)
+{
+	uint8_t *byte, n;
+	size_t granule;
+
+	if (unlikely(!marena_granule(a, p, &granule)))
+		return ref_nowhere(a, p) ?: -EINVAL;
+	byte = &a->refs[granule];
+	n = __atomic_load_n(byte, __ATOMIC_RELAXED);
+	if (likely(n < MARENA_SPILL_AT && marena_ref_change(byte, &n, n + 1)))
+		return 0;
+	return ref_take_slow(a, granule);
+}
+
 int marena_put(struct marena *a, const void *p)
 {
-	struct marena_thread *t = marena_thread(a);
+	uint8_t *byte, n;
 	size_t granule;
-	int err;
 
-	if (unlikely(!t))
-		return -errno;
 	if (unlikely(!marena_granule(a, p, &granule)))
-		return p ? -EINVAL : 0;
-	err = section_enter(a, t);
-	if (unlikely(err))
-		return err;
-	err = marena_ref_drop(a, granule);
-	section_leave(t);
-	return err;
+		return ref_nowhere(a, p);
+	byte = &a->refs[granule];
+	n = __atomic_load_n(byte, __ATOMIC_RELAXED);
+	if (likely(n && marena_ref_change(byte, &n, n - 1)))
+		return 0;
+	return ref_drop_slow(a, granule);
 }
 
 /* 0 with errno set where that is an error. */

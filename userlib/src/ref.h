@@ -3,6 +3,13 @@
 #ifndef _LIBMARENA_REF_H
 #define _LIBMARENA_REF_H
 
+#if __has_include("sys/single_threaded.h")
+#include <sys/single_threaded.h>
+#define SINGLE_THREADED	__libc_single_threaded
+#else
+#define SINGLE_THREADED	false
+#endif
+
 #include "handle.h"
 
 /* A byte that reaches this goes partly to the kernel. */
@@ -12,15 +19,20 @@ int marena_ref_spill(struct marena *a, size_t granule, uint32_t op);
 
 /*
  * From *n to another number, or *n is what it is now. What was done with an
- * object before its put must not come after: hence the release.
+ * object before its put must not come after: hence the release. Nobody but the
+ * threads of the process writes there, and the kernel for the one that calls it.
  */
 static inline bool marena_ref_change(uint8_t *byte, uint8_t *n, uint8_t to)
 {
+	if (likely(SINGLE_THREADED)) {
+		__atomic_store_n(byte, to, __ATOMIC_RELEASE);
+		return true;
+	}
 	return __atomic_compare_exchange_n(byte, n, to, true, __ATOMIC_RELEASE,
 					   __ATOMIC_RELAXED);
 }
 
-/* One more, in a section. */
+/* One more; in a section, if something is to be spilled. */
 static inline int marena_ref_take(struct marena *a, size_t granule)
 {
 	uint8_t *byte = &a->refs[granule];
@@ -40,7 +52,7 @@ static inline int marena_ref_take(struct marena *a, size_t granule)
 	}
 }
 
-/* One less, in a section. */
+/* One less; in a section, if something is to be spilled. */
 static inline int marena_ref_drop(struct marena *a, size_t granule)
 {
 	uint8_t *byte = &a->refs[granule];

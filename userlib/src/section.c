@@ -45,21 +45,41 @@ int marena_section_wait(struct marena *a, struct marena_thread *t)
 	return 0;
 }
 
-int marena_enter(struct marena *a)
+/* The thread used another handle before, or none. */
+static __attribute__((noinline)) int enter_slow(struct marena *a)
 {
-	struct marena_thread *t = marena_thread(a);
+	struct marena_thread *t = marena_thread_find(a);
 
-	return likely(t) ? section_enter(a, t) : -errno;
+	return t ? section_enter(a, t) : -errno;
 }
 
-int marena_leave(struct marena *a)
+int marena_enter(struct marena *a)
 {
-	struct marena_thread *t = marena_thread(a);
+	struct marena_thread *t = marena_threads.current;
 
-	if (unlikely(!t))
-		return -errno;
+	if (unlikely(t->key != a->key))
+		return enter_slow(a);
+	return section_enter(a, t);
+}
+
+static int leave(struct marena_thread *t)
+{
 	if (unlikely(!t->depth))
 		return -EINVAL;
 	section_leave(t);
 	return 0;
+}
+
+static __attribute__((noinline)) int leave_slow(struct marena *a)
+{
+	struct marena_thread *t = marena_thread_find(a);
+
+	return t ? leave(t) : -errno;
+}
+
+int marena_leave(struct marena *a)
+{
+	struct marena_thread *t = marena_threads.current;
+
+	return likely(t->key == a->key) ? leave(t) : leave_slow(a);
 }

@@ -50,6 +50,7 @@
 #include "refs.h"
 #include "region.h"
 #include "span.h"
+#include "test_point.h"
 #include "type.h"
 #include "verify.h"
 
@@ -186,9 +187,19 @@ static void marena_page_note_written(struct marena_region *region,
 				     unsigned int i)
 {
 	set_bit(i, region->written);
-	if (!test_and_set_bit(MARENA_REGION_LISTED, &region->flags))
+	/* Orders the bit before the look at the list, see the collector's. */
+	smp_mb__after_atomic();
+	if (test_bit(MARENA_REGION_LISTED, &region->flags))
+		return;
+	marena_test_point();
+	/* Who sees the flag goes on at once: by then the region is in the list. */
+	spin_lock(&region->lock);
+	if (!test_bit(MARENA_REGION_LISTED, &region->flags)) {
 		llist_add(&region->written_link,
 			  &region->arena->barrier.written);
+		set_bit(MARENA_REGION_LISTED, &region->flags);
+	}
+	spin_unlock(&region->lock);
 }
 
 /*
@@ -318,9 +329,12 @@ static unsigned int marena_region_protect(struct marena_region *region,
 
 	/* So that none of the pages goes. */
 	lockdep_assert_held(&region->arena->lock);
+	/* Who has listed it may be about to say so. */
+	spin_lock(&region->lock);
 	clear_bit(MARENA_REGION_LISTED, &region->flags);
+	spin_unlock(&region->lock);
 	/* Who notes a page after this lists the region again. */
-	smp_mb__after_atomic();
+	smp_mb();
 	for (i = 0; i < ARRAY_SIZE(pages); i++)
 		pages[i] = xchg(&region->written[i], 0);
 	for_each_set_bit(i, pages, MARENA_REGION_PAGES) {

@@ -181,6 +181,43 @@ static void marena_test_conservative_midway(struct kunit *test)
 	marena_test_read_midway(test, 0);
 }
 
+/* One who notes a page as written is still to list the region; another comes by. */
+static void marena_test_note_meanwhile(void)
+{
+	struct kunit *test = kunit_get_current_test();
+	struct marena_test_snapshot *s = test->priv;
+
+	kunit_deactivate_static_stub(test, marena_test_point);
+	marena_test_write(test, s);
+	KUNIT_EXPECT_FALSE(test, llist_empty(&s->arena->barrier.written));
+}
+
+/* No page is writable that the next cycle does not find. */
+static void marena_test_listed(struct kunit *test)
+{
+	struct marena_test_snapshot s;
+	struct marena_span *other;
+	struct page *page;
+	u64 index;
+
+	marena_test_prepare(test, &s);
+	other = marena_test_lease(test, s.client, s.span->type, 2048);
+	marena_test_word(test, s.arena, s.from);
+	marena_test_word(test, s.arena, other->offset);
+	index = other->offset >> MARENA_PAGE_SHIFT;
+	page = marena_region_of_page(s.arena, index)
+		->pages[index % MARENA_REGION_PAGES];
+	marena_barrier_protect(s.arena);
+	KUNIT_EXPECT_TRUE(test, llist_empty(&s.arena->barrier.written));
+	test->priv = &s;
+	kunit_activate_static_stub(test, marena_test_point,
+				   marena_test_note_meanwhile);
+	KUNIT_ASSERT_EQ(test, marena_heap_mkwrite(s.arena, index, page),
+			VM_FAULT_LOCKED);
+	unlock_page(page);
+	KUNIT_EXPECT_EQ(test, marena_barrier_protect(s.arena), 2);
+}
+
 /* A page that someone may write without a fault is copied at once. */
 static void marena_test_pinned(struct kunit *test)
 {
@@ -425,6 +462,7 @@ static struct kunit_case marena_barrier_cases[] = {
 	KUNIT_CASE(marena_test_shaded),
 	KUNIT_CASE(marena_test_typed_midway),
 	KUNIT_CASE(marena_test_conservative_midway),
+	KUNIT_CASE(marena_test_listed),
 	KUNIT_CASE(marena_test_pinned),
 	KUNIT_CASE(marena_test_root_moves),
 	KUNIT_CASE(marena_test_count_goes),

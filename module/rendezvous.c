@@ -35,6 +35,7 @@
 #include "slot.h"
 #include "span.h"
 #include "stop.h"
+#include "test_point.h"
 #include "weak.h"
 
 /* The budgets: 100 us, 200 us, ... 51 ms, 51 ms, ...: 1.0 s in all. */
@@ -133,6 +134,7 @@ static void marena_sections_stop(struct list_head *clients)
 			marena_slots_stop(client);
 		cond_resched();
 	}
+	marena_test_point();
 	/* Those that were in user mode leave it. */
 	marena_cpus_barrier(clients);
 }

@@ -206,7 +206,7 @@ static void marena_slot_stop(struct marena_client *client,
 {
 	if (marena_slot_in_section(page, i))
 		marena_stop_thread(page->stops[i], page->owners[i], client,
-				   READ_ONCE(page->slots[i].gate));
+				   &page->slots[i]);
 }
 
 /* Stop the client's threads that are inside a section. */

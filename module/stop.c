@@ -79,7 +79,7 @@
  * @link: in arena->col.stopped (this and what follows are the collector's)
  * @task: the thread; a reference is held
  * @client: whose slot it is; the collector holds a reference
- * @gate: the leases that it may use, as struct marena_slot says
+ * @slot: says which leases it may use; user space writes it
  */
 struct marena_stop {
 	struct kref kref;
@@ -95,7 +95,7 @@ struct marena_stop {
 	struct list_head link;
 	struct task_struct *task;
 	struct marena_client *client;
-	u32 gate;
+	const struct marena_slot *slot;
 };
 
 /* For the calling thread, whose slot it is. @stack_end: as it has told, or 0. */
@@ -191,10 +191,11 @@ static bool marena_stop_hold(struct marena_stop *stop, struct task_struct *task)
 
 /*
  * Stop the thread that owns the slot: once all CPUs of the client have been
- * interrupted, its registers stand still. @gate: what its slot says.
+ * interrupted, its registers stand still, and its slot.
  */
 void marena_stop_thread(struct marena_stop *stop, struct pid *owner,
-			struct marena_client *client, u32 gate)
+			struct marena_client *client,
+			const struct marena_slot *slot)
 {
 	struct task_struct *task = get_pid_task(owner, PIDTYPE_PID);
 
@@ -207,7 +208,7 @@ void marena_stop_thread(struct marena_stop *stop, struct pid *owner,
 	kref_get(&stop->kref);
 	stop->task = task;
 	stop->client = client;
-	stop->gate = gate;
+	stop->slot = slot;
 	list_add_tail(&stop->link, &client->arena->col.stopped);
 }
 
@@ -244,13 +245,16 @@ void marena_stops_release(struct marena_arena *arena)
 /* The snapshot has been taken. Threads of a client mostly saw the same gate. */
 void marena_stops_keep_leases(struct marena_arena *arena)
 {
-	struct marena_stop *stop, *last = NULL;
+	struct marena_client *client = NULL;
+	struct marena_stop *stop;
+	u32 gate, last = 0;
 
 	list_for_each_entry(stop, &arena->col.stopped, link) {
-		if (!last || stop->client != last->client ||
-		    stop->gate != last->gate)
-			marena_leases_keep(stop->client, stop->gate);
-		last = stop;
+		gate = READ_ONCE(stop->slot->gate);
+		if (stop->client != client || gate != last)
+			marena_leases_keep(stop->client, gate);
+		client = stop->client;
+		last = gate;
 		cond_resched();
 	}
 }

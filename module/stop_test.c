@@ -4,6 +4,8 @@
  * threads that are stopped are kernel threads, which go through their work when
  * they exit, as a process that is killed does.
  */
+#include <kunit/static_stub.h>
+#include <kunit/test-bug.h>
 #include <linux/completion.h>
 #include <linux/kthread.h>
 
@@ -12,6 +14,7 @@
 #include "slot.h"
 #include "sweep.h"
 #include "test.h"
+#include "test_point.h"
 
 /* A thread with a slot of a client, and what it has of that. */
 struct marena_test_thread {
@@ -123,6 +126,19 @@ static void marena_test_stop_exit(struct kunit *test)
 	marena_stop_put(thread.stop);
 }
 
+/* The thread that is to be stopped still runs, and says which leases it uses. */
+struct marena_test_late_gate {
+	struct marena_slot *slot;
+	u32 gate;
+};
+
+static void marena_test_tell_late(void)
+{
+	struct marena_test_late_gate *late = kunit_get_current_test()->priv;
+
+	late->slot->gate = late->gate;
+}
+
 /* Which leases outlive a rendezvous: @gate, as the slot says; @kept, or not. */
 static void marena_test_stop_lease(struct kunit *test, u32 gate, bool kept)
 {
@@ -131,13 +147,19 @@ static void marena_test_stop_lease(struct kunit *test, u32 gate, bool kept)
 	struct marena_type *type = marena_type_find(arena, MARENA_TYPE_OPAQUE);
 	struct marena_span *span = marena_test_lease(test, client, type, 16);
 	struct marena_cycle_figures figures = {};
+	struct marena_test_late_gate late = { .gate = gate };
 	struct marena_test_thread thread;
 	LIST_HEAD(clients);
 	u64 pause;
 
 	marena_test_thread(test, client, &thread);
-	thread.slot->gate = gate;
+	late.slot = thread.slot;
+	thread.slot->gate = gate ^ 2;
+	test->priv = &late;
+	kunit_activate_static_stub(test, marena_test_point,
+				   marena_test_tell_late);
 	KUNIT_ASSERT_EQ(test, marena_rendezvous(arena, &clients, &pause), 0);
+	kunit_deactivate_static_stub(test, marena_test_point);
 	KUNIT_EXPECT_EQ(test, marena_stops_count(arena), 1);
 	KUNIT_EXPECT_EQ(test, arena->gate, 2);
 	KUNIT_EXPECT_PTR_EQ(test, span->client, kept ? client : NULL);

@@ -19,6 +19,7 @@
 #include "mutation.h"
 #include "pace.h"
 #include "page.h"
+#include "refs.h"
 #include "region.h"
 #include "space.h"
 #include "span.h"
@@ -317,6 +318,7 @@ static void marena_span_keep(struct marena_arena *arena,
 			marena_shade(arena, span->offset +
 					    slot * span->slot_size);
 	marena_span_blacken(arena, span);
+	marena_refs_keep(span->client, span);
 }
 
 /*

@@ -424,6 +424,28 @@ void marena_refs_visit(struct marena_client *client,
 	marena_refs_uncut(client);
 }
 
+/*
+ * A lease of the client goes on, as a thread is stopped that may have counted an
+ * object already which comes to be only when it goes on. That is young then, however
+ * long ago its count was written: from the next cycle on, its page is remembered for
+ * as long as it takes to become old. (The cycle that runs takes one off.)
+ */
+void marena_refs_keep(struct marena_client *client,
+		      const struct marena_span *span)
+{
+	u64 last = span->offset + (span->nr_slots - 1) * span->slot_size;
+	unsigned long index = (span->offset >> MARENA_GRANULE_SHIFT) / PAGE_SIZE;
+	struct page *page;
+
+	for (; index <= (last >> MARENA_GRANULE_SHIFT) / PAGE_SIZE; index++) {
+		page = marena_refs_page_get(client, index);
+		if (!page)
+			continue;
+		marena_refs_remember(page, client->arena->survivals + 1);
+		put_page(page);
+	}
+}
+
 /* A whole cycle less for which pages of the map are remembered. */
 void marena_refs_age(struct marena_client *client)
 {

@@ -4,6 +4,8 @@
 
 #include "client.h"
 
+struct marena_span;
+
 vm_fault_t marena_refs_fault(struct marena_client *client,
 			     unsigned long index, gfp_t gfp, struct page **page);
 int marena_refs_count(struct marena_client *client, struct marena_refs *arg);
@@ -13,6 +15,8 @@ int marena_refs_take(struct marena_client *client, u64 offset);
 int marena_spill(struct marena_client *client, const struct marena_spill *arg);
 void marena_refs_visit(struct marena_client *client,
 		       void (*visit)(void *ctx, u64 offset), void *ctx);
+void marena_refs_keep(struct marena_client *client,
+		      const struct marena_span *span);
 void marena_refs_age(struct marena_client *client);
 void marena_refs_look(struct marena_client *client,
 		      void (*visit)(void *ctx, u64 offset), void *ctx);

@@ -239,6 +239,32 @@ TEST_F(generations, count_comes_back_from_a_spill)
 }
 
 /* One that is large: what it refers to from any page is found. */
+/*
+ * A thread counts an object, and is stopped before it sets its alloc bit, for so long
+ * that the count would be one of something old.
+ */
+TEST_F(generations, counted_long_before_it_is_made)
+{
+	struct mt_arena *a = &self->w.arena;
+	struct marena_lease lease;
+	struct node *node;
+	__u64 granule;
+
+	ASSERT_EQ(0, mt_lease(self->client, self->type, sizeof(*node), &lease));
+	ASSERT_EQ(lease.gate, mt_enter(self->t));
+	node = (struct node *)lease.base;
+	*mt_refs_byte(&self->w.client, node) = 1;
+	minor(self->fd, CYCLES);
+	ASSERT_EQ(1, mt_stats(self->fd).threads_stopped);
+	granule = (lease.base - a->info.base) >> MARENA_GRANULE_SHIFT;
+	__atomic_fetch_or(a->alloc + granule / 8, 1 << granule % 8,
+			  __ATOMIC_RELEASE);
+	node->payload = MAGIC;
+	mt_leave(self->t);
+	minor(self->fd, CYCLES);
+	EXPECT_TRUE(is_there(&self->w, node));
+}
+
 TEST_F(generations, old_array)
 {
 	const __u64 words = 8 * 512;

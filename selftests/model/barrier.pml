@@ -7,9 +7,11 @@
  *	here			there
  *	thread: store		a plain store; the processor, and the fault
  *	thread: fault		marena_heap_mkwrite()
- *	thread: note		marena_page_note_written()
+ *	thread: note, list	marena_page_note_written()
  *	thread: save		marena_page_save(), marena_page_save_locked()
  *	thread: map		the kernel, after page_mkwrite
+ *	collector: unlist	marena_heap_protect_round(), marena_barrier_cut(), and
+ *				marena_region_protect()
  *	collector: take		xchg() in marena_region_protect()
  *	collector: drain	marena_page_drain()
  *	collector: protect	marena_write_protect()
@@ -20,6 +22,7 @@
  * Pages of reference maps follow the same protocol (marena_refs_mkwrite(),
  * marena_refs_save(), marena_refs_protect_run(), marena_refs_visit_cut()).
  * Each thread is a process of its own: a page is made writable for one of them.
+ * The pages are of one region, which is looked at only if it is in the list.
  * Whether a page is copied or shaded is open each time. Pinned pages, which may
  * be written without a fault, are not in here.
  *
@@ -27,6 +30,7 @@
  * NO_DRAIN	faults that are under way are not waited for
  * NO_GATE	pages become writable while the snapshot is taken
  * NOTE_LATE	a page is noted after the look whether it may become writable
+ * LISTED_EARLY	a region says that it is in the list before it is
  * NO_COPY	pages are neither copied nor shaded
  * NO_RECHECK	the marker does not look again for a copy
  * NO_RELOCK	that marking goes on is not looked at once more under the lock
@@ -44,6 +48,11 @@ bool written[PAGES];
 bool locked[PAGES];
 bool protecting;
 bool marking;
+
+/* The region of the pages: what it says, what is true, and its lock. */
+bool listed;
+bool in_list;
+bool region_locked;
 
 /* Which pages a thread may write without a fault: a bit each. */
 byte writable[THREADS];
@@ -83,6 +92,28 @@ inline save(p)
 	fi
 }
 
+inline note(p)
+{
+	written[p] = true;
+	if
+	:: listed
+#ifdef LISTED_EARLY
+	:: atomic { !listed -> listed = true };
+		in_list = true
+#else
+	:: !listed ->
+		atomic { !region_locked -> region_locked = true };
+		if
+		:: !listed ->
+			in_list = true;
+			listed = true
+		:: else
+		fi;
+		region_locked = false
+#endif
+	fi
+}
+
 inline fault(me, p)
 {
 	!IS_PROTECTING;
@@ -91,10 +122,9 @@ inline fault(me, p)
 	if
 	:: IS_PROTECTING
 	:: !IS_PROTECTING ->
-		/* note */
-		written[p] = true;
+		note(p);
 #else
-	written[p] = true;
+	note(p);
 	if
 	:: IS_PROTECTING
 	:: !IS_PROTECTING ->
@@ -130,7 +160,6 @@ end:	do
 	od
 }
 
-/* marena_region_protect() of a region with one page */
 inline protect_page(p)
 {
 	if
@@ -147,11 +176,21 @@ inline protect_page(p)
 	fi
 }
 
+inline protect_region()
+{
+	if
+	:: atomic { in_list -> in_list = false };
+		atomic { !region_locked -> listed = false };
+		protect_page(0);
+		protect_page(1)
+	:: else
+	fi
+}
+
 inline take_snapshot()
 {
 	protecting = true;
-	protect_page(0);
-	protect_page(1);
+	protect_region();
 	d_step {
 		marking = true;
 		cut[0] = live[0];
@@ -196,8 +235,7 @@ active proctype collector()
 
 	do
 	:: cycle < CYCLES ->
-		protect_page(0);
-		protect_page(1);
+		protect_region();
 		take_snapshot();
 		read_page(0);
 		read_page(1);

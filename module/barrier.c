@@ -155,7 +155,7 @@ void marena_barrier_drop(struct marena_arena *arena)
 			marena_region_drop_copies(region);
 		cond_resched();
 	}
-	marena_copies_end(arena, atomic64_read(&arena->barrier.copied));
+	marena_copies_end(arena);
 }
 
 /* ---- write faults -------------------------------------------------------- */

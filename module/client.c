@@ -5,7 +5,9 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/pagemap.h>
+#include <linux/pid.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "arena.h"
@@ -37,6 +39,7 @@ static void marena_client_free(struct kref *kref)
 	marena_slots_free(client);
 	if (client->control)
 		free_page((unsigned long)client->control);
+	put_pid(client->process);
 	mmdrop(client->mm);
 	kfree(client);
 }
@@ -59,14 +62,19 @@ static unsigned int marena_clients_of_mm(struct marena_arena *arena,
 	return n;
 }
 
-/* Become one of the arena's clients, with the gate as it is. */
-static int marena_client_enlist(struct marena_client *client)
+/*
+ * Become one of the arena's clients. -EAGAIN: the gate is closed. Who came in then
+ * would be no part of the snapshot, but could take over what others hold.
+ */
+static int marena_client_try_enlist(struct marena_client *client)
 {
 	struct marena_arena *arena = client->arena;
 	int err = -ENOSPC;
 
 	spin_lock(&arena->client_lock);
-	if (arena->nr_clients < MARENA_MAX_CLIENTS &&
+	if (!marena_gate_is_open(arena))
+		err = -EAGAIN;
+	else if (arena->nr_clients < MARENA_MAX_CLIENTS &&
 	    marena_clients_of_mm(arena, client->mm) <
 	    MARENA_MAX_PROCESS_CLIENTS) {
 		WRITE_ONCE(client->control->gate, arena->gate);
@@ -76,6 +84,18 @@ static int marena_client_enlist(struct marena_client *client)
 		err = 0;
 	}
 	spin_unlock(&arena->client_lock);
+	return err;
+}
+
+static int marena_client_enlist(struct marena_client *client)
+{
+	int err;
+
+	do {
+		err = marena_gate_wait(client->arena);
+		if (!err)
+			err = marena_client_try_enlist(client);
+	} while (err == -EAGAIN);
 	return err;
 }
 
@@ -137,6 +157,19 @@ void marena_clients_drop_orphans(struct list_head *clients)
 			marena_refs_drop(client);
 }
 
+/* Has its process been killed, or exits? What a thread was at then stays undone. */
+bool marena_client_is_dying(const struct marena_client *client)
+{
+	struct task_struct *task;
+	bool dying;
+
+	rcu_read_lock();
+	task = pid_task(client->process, PIDTYPE_TGID);
+	dying = !task || READ_ONCE(task->signal->flags) & SIGNAL_GROUP_EXIT;
+	rcu_read_unlock();
+	return dying;
+}
+
 /* List the clients, with a reference to each, to look at without the lock. */
 void marena_clients_hold(struct marena_arena *arena,
 			 struct list_head *clients)
@@ -184,6 +217,7 @@ static struct marena_client *marena_client_alloc(struct marena_arena *arena,
 	client->rdonly = rdonly;
 	client->mm = mm;
 	mmgrab(mm);
+	client->process = get_pid(task_tgid(current));
 	INIT_LIST_HEAD(&client->leases);
 	INIT_LIST_HEAD(&client->offers);
 	spin_lock_init(&client->slot_lock);

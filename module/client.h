@@ -52,6 +52,7 @@ struct marena_slot_page {
  * @arena: which arena (invariant); a reference to its inode is held
  * @inode: our inode, until it is evicted
  * @mm: whose it is (invariant); held by mmgrab()
+ * @process: who attached it (invariant)
  * @rdonly: it may not write the heap (invariant)
  * @link: in arena->clients (arena->client_lock)
  * @cycle_link: in the collector's list of the clients of a cycle
@@ -87,6 +88,7 @@ struct marena_client {
 	struct marena_arena *arena;
 	struct inode *inode;
 	struct mm_struct *mm;
+	struct pid *process;
 	bool rdonly;
 	struct list_head link;
 	struct list_head cycle_link;
@@ -124,6 +126,7 @@ void marena_clients_hold(struct marena_arena *arena,
 			 struct list_head *clients);
 void marena_clients_release(struct list_head *clients);
 void marena_clients_drop_orphans(struct list_head *clients);
+bool marena_client_is_dying(const struct marena_client *client);
 struct marena_client *marena_client_of(struct file *file);
 
 static inline u64 marena_client_map_size(const struct marena_arena *arena)

@@ -87,8 +87,9 @@ static void marena_prepare(struct marena_arena *arena)
 	else
 		marena_regions_clear_marks(arena);
 	WRITE_ONCE(arena->col.grey, false);
-	written += marena_barrier_protect(arena);
 	marena_copies_prepare(arena, written);
+	/* The last before the gate is closed: all that follows is in the pause. */
+	marena_barrier_protect(arena);
 }
 
 /* Returns 0, -EBUSY (given up) or -EINTR (the arena goes). */
@@ -106,7 +107,7 @@ static int marena_cycle(struct marena_arena *arena)
 	marena_set_phase(arena, MARENA_PHASE_RENDEZVOUS);
 	err = marena_rendezvous(arena, &clients, &figures.pause_ns);
 	if (err) {
-		marena_copies_end(arena, 0);
+		marena_spares_drop(arena);
 		return err;
 	}
 

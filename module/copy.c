@@ -7,12 +7,15 @@
  * that: kernels that clear all memory they hand out take longer for it than for
  * the copy. So the collector gets some before the rendezvous: for as many pages as
  * were written since the last cycle, or as had to be copied lately. What is left of
- * it goes when marking is over.
+ * it goes when marking is over, or when memory is short (pressure.c): it is a matter
+ * of time alone, and not worth that anything else is given up for it.
  */
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 
 #include "arena.h"
+#include "collector.h"
 #include "copy.h"
 
 /* What copies may take by default: this part of the heap, and at least that. */
@@ -56,7 +59,7 @@ static struct page *marena_copy_page_alloc(gfp_t gfp)
 
 /*
  * A cycle is about to take its snapshot. @written: pages that were written since the
- * last one.
+ * last one. Not where the cycle is for want of memory.
  */
 void marena_copies_prepare(struct marena_arena *arena, unsigned long written)
 {
@@ -64,14 +67,18 @@ void marena_copies_prepare(struct marena_arena *arena, unsigned long written)
 	unsigned long nr = max(written, copies->expected);
 	struct page *page;
 
+	if (arena->col.reason == MARENA_REASON_LIMIT ||
+	    arena->col.reason == MARENA_REASON_PRESSURE)
+		return;
 	nr = min3(nr, MARENA_SPARES_MAX,
 		  (unsigned long)marena_copies_limit(arena));
-	for (; nr; nr--) {
-		page = marena_copy_page_alloc(GFP_KERNEL);
+	for (; nr && !kthread_should_stop(); nr--) {
+		page = marena_copy_page_alloc(GFP_KERNEL & ~__GFP_RECLAIM);
 		if (!page)
 			return;
 		spin_lock(&copies->lock);
 		list_add(&page->lru, &copies->spares);
+		WRITE_ONCE(copies->nr_spares, copies->nr_spares + 1);
 		spin_unlock(&copies->lock);
 		cond_resched();
 	}
@@ -81,6 +88,7 @@ void marena_copies_prepare(struct marena_arena *arena, unsigned long written)
 void marena_copies_begin(struct marena_arena *arena)
 {
 	WRITE_ONCE(arena->barrier.copies.limit, marena_copies_limit(arena));
+	atomic_long_set(&arena->barrier.copies.made, 0);
 }
 
 static struct page *marena_spare_get(struct marena_copies *copies)
@@ -89,24 +97,56 @@ static struct page *marena_spare_get(struct marena_copies *copies)
 
 	spin_lock(&copies->lock);
 	page = list_first_entry_or_null(&copies->spares, struct page, lru);
-	if (page)
+	if (page) {
 		list_del(&page->lru);
+		WRITE_ONCE(copies->nr_spares, copies->nr_spares - 1);
+	}
 	spin_unlock(&copies->lock);
 	return page;
 }
 
-/* Nobody makes copies any more, of which there were @used in the cycle. */
-void marena_copies_end(struct marena_arena *arena, unsigned long used)
+/* Add what there is to @pages. In any context. */
+void marena_spares_take(struct marena_arena *arena, struct list_head *pages)
 {
 	struct marena_copies *copies = &arena->barrier.copies;
-	struct page *page;
+
+	spin_lock(&copies->lock);
+	list_splice_init(&copies->spares, pages);
+	WRITE_ONCE(copies->nr_spares, 0);
+	spin_unlock(&copies->lock);
+}
+
+/* Returns how many there were. */
+unsigned long marena_spares_free(struct list_head *pages)
+{
+	struct page *page, *next;
+	unsigned long nr = 0;
+
+	list_for_each_entry_safe(page, next, pages, lru) {
+		list_del(&page->lru);
+		__free_page(page);
+		nr++;
+	}
+	return nr;
+}
+
+void marena_spares_drop(struct marena_arena *arena)
+{
+	LIST_HEAD(pages);
+
+	marena_spares_take(arena, &pages);
+	marena_spares_free(&pages);
+}
+
+/* Nobody makes copies in this cycle any more. */
+void marena_copies_end(struct marena_arena *arena)
+{
+	struct marena_copies *copies = &arena->barrier.copies;
+	unsigned long made = atomic_long_read(&copies->made);
 
 	copies->expected -= DIV_ROUND_UP(copies->expected, MARENA_EXPECTED_PART);
-	copies->expected = max(copies->expected, used);
-	while ((page = marena_spare_get(copies))) {
-		__free_page(page);
-		cond_resched();
-	}
+	copies->expected = max(copies->expected, made);
+	marena_spares_drop(arena);
 }
 
 /* Memory for a copy; or NULL. */
@@ -117,7 +157,9 @@ struct page *marena_copy_alloc(struct marena_arena *arena, gfp_t gfp)
 
 	if (atomic_long_inc_return(&copies->taken) <= READ_ONCE(copies->limit))
 		copy = marena_spare_get(copies) ? : marena_copy_page_alloc(gfp);
-	if (!copy)
+	if (copy)
+		atomic_long_inc(&copies->made);
+	else
 		atomic_long_dec(&copies->taken);
 	return copy;
 }

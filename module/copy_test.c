@@ -44,12 +44,33 @@ static void marena_test_spares_are_limited(struct kunit *test)
 
 	marena_copies_prepare(arena, 5);
 	KUNIT_EXPECT_EQ(test, marena_test_spares(arena), 3);
-	marena_copies_end(arena, 0);
+	marena_copies_end(arena);
 	KUNIT_EXPECT_EQ(test, marena_test_spares(arena), 0);
 	marena_copies_set_limit(arena, 0);
 	marena_copies_prepare(arena, ULONG_MAX);
 	KUNIT_EXPECT_EQ(test, marena_test_spares(arena), MARENA_SPARES_MAX);
-	marena_copies_end(arena, 0);
+	marena_spares_drop(arena);
+	KUNIT_EXPECT_EQ(test, marena_test_spares(arena), 0);
+	/* Memory is what the cycle is to bring. */
+	arena->col.reason = MARENA_REASON_PRESSURE;
+	marena_copies_prepare(arena, ULONG_MAX);
+	KUNIT_EXPECT_EQ(test, marena_test_spares(arena), 0);
+}
+
+/* A cycle in which so many copies are made. */
+static void marena_test_copies_cycle(struct kunit *test,
+				     struct marena_arena *arena, unsigned int nr)
+{
+	struct page *page;
+
+	marena_copies_begin(arena);
+	while (nr--) {
+		page = marena_copy_alloc(arena, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, page);
+		marena_copy_free(arena, page);
+	}
+	marena_copies_end(arena);
+	KUNIT_EXPECT_EQ(test, marena_test_spares(arena), 0);
 }
 
 /* What was needed once is expected again, and forgotten in time. */
@@ -58,16 +79,30 @@ static void marena_test_spares_expected(struct kunit *test)
 	struct marena_arena *arena = marena_test_copies(test, 0);
 	unsigned int cycles;
 
-	marena_copies_end(arena, 8);
+	marena_test_copies_cycle(test, arena, 8);
 	marena_copies_prepare(arena, 0);
 	KUNIT_EXPECT_EQ(test, marena_test_spares(arena), 8);
-	marena_copies_end(arena, 0);
+	marena_test_copies_cycle(test, arena, 0);
 	marena_copies_prepare(arena, 0);
 	KUNIT_EXPECT_EQ(test, marena_test_spares(arena), 6);
 	for (cycles = 0; cycles < 6; cycles++)
-		marena_copies_end(arena, 0);
+		marena_test_copies_cycle(test, arena, 0);
 	marena_copies_prepare(arena, 0);
 	KUNIT_EXPECT_EQ(test, marena_test_spares(arena), 0);
+}
+
+/* Reclaim has all that is not used yet. */
+static void marena_test_spares_are_reclaimed(struct kunit *test)
+{
+	struct marena_arena *arena = marena_test_copies(test, 0);
+	LIST_HEAD(pages);
+
+	marena_copies_prepare(arena, 5);
+	KUNIT_EXPECT_EQ(test, arena->barrier.copies.nr_spares, 5);
+	marena_spares_take(arena, &pages);
+	KUNIT_EXPECT_EQ(test, marena_test_spares(arena), 0);
+	KUNIT_EXPECT_EQ(test, arena->barrier.copies.nr_spares, 0);
+	KUNIT_EXPECT_EQ(test, marena_spares_free(&pages), 5);
 }
 
 /* With spares or without, there are no more copies than may be. */
@@ -92,6 +127,7 @@ static struct kunit_case marena_copy_cases[] = {
 	KUNIT_CASE(marena_test_spares_are_used),
 	KUNIT_CASE(marena_test_spares_are_limited),
 	KUNIT_CASE(marena_test_spares_expected),
+	KUNIT_CASE(marena_test_spares_are_reclaimed),
 	KUNIT_CASE(marena_test_copies_are_limited),
 	{}
 };

@@ -335,12 +335,17 @@ void marena_leases_revoke(struct marena_arena *arena)
 	while (!list_empty(&arena->revoked)) {
 		span = list_first_entry(&arena->revoked, struct marena_span,
 					arena_link);
-		if (span->kept)
+		n++;
+		if (span->kept) {
+			/* That looks at each of its objects. */
 			marena_span_keep(arena, span);
-		else
+			n = MARENA_REVOKE_BATCH;
+		} else {
 			marena_span_unlease(arena, span);
-		if (++n % MARENA_REVOKE_BATCH)
+		}
+		if (n < MARENA_REVOKE_BATCH)
 			continue;
+		n = 0;
 		mutex_unlock(&arena->lock);
 		cond_resched();
 		mutex_lock(&arena->lock);

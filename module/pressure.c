@@ -3,8 +3,8 @@
  * Memory pressure: when memory is short, of the system or of a memory cgroup,
  * the kernel's reclaim asks what could be given, and for it. We tell it what
  * arenas have charged since their last cycles, and wake their collectors; what
- * comes of that comes later. Whoever reclaims may hold any lock, ours among
- * them, and waits for nothing.
+ * comes of that comes later. All that goes at once is what was got in advance for
+ * copies. Whoever reclaims may hold any lock, ours among them, and waits for nothing.
  *
  * An arena is known to the memory cgroup of who made it. (Its pages are charged
  * to whoever touches them first, which mostly is the same.)
@@ -15,6 +15,7 @@
 #include "arena.h"
 #include "collector.h"
 #include "compat.h"
+#include "copy.h"
 #include "pace.h"
 #include "pressure.h"
 
@@ -32,10 +33,12 @@ static struct shrinker *marena_shrinker;
  * struct marena_pressure_walk - what arenas could give
  * @pages: pages, in all
  * @want: kick collectors until as much could come of it; 0: only look
+ * @spares: what is got at once
  */
 struct marena_pressure_walk {
 	unsigned long pages;
 	unsigned long want;
+	struct list_head spares;
 };
 
 static void marena_pressure_visit(struct list_head *link, void *ctx)
@@ -45,6 +48,9 @@ static void marena_pressure_visit(struct list_head *link, void *ctx)
 	struct marena_pressure_walk *walk = ctx;
 	u64 fresh = marena_pace_fresh(arena);
 
+	walk->pages += READ_ONCE(arena->barrier.copies.nr_spares);
+	if (walk->want)
+		marena_spares_take(arena, &walk->spares);
 	if (fresh && walk->pages < walk->want)
 		marena_collector_kick(arena, MARENA_REASON_PRESSURE);
 	walk->pages += fresh;
@@ -67,12 +73,15 @@ static unsigned long marena_pressure_scan(struct shrinker *shrinker,
 {
 	struct marena_pressure_walk walk = {
 		.want = max(sc->nr_to_scan, 1UL),
+		.spares = LIST_HEAD_INIT(walk.spares),
 	};
+	unsigned long nr;
 
 	marena_lru_visit(&marena_pressure_arenas, sc, MARENA_PRESSURE_BATCH,
 			 true, marena_pressure_visit, &walk);
-	/* Nothing is free yet, and asking again is no use. */
-	return SHRINK_STOP;
+	nr = marena_spares_free(&walk.spares);
+	/* Of the rest nothing is free yet, and asking again is no use. */
+	return nr ? nr : SHRINK_STOP;
 }
 
 /*

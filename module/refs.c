@@ -22,6 +22,7 @@
 #include "client.h"
 #include "compat.h"
 #include "fs.h"
+#include "generation.h"
 #include "mark.h"
 #include "mutation.h"
 #include "refs.h"
@@ -428,7 +429,7 @@ void marena_refs_visit(struct marena_client *client,
  * A lease of the client goes on, as a thread is stopped that may have counted an
  * object already which comes to be only when it goes on. That is young then, however
  * long ago its count was written: from the next cycle on, its page is remembered for
- * as long as it takes to become old. (The cycle that runs takes one off.)
+ * as long as it can take to become old. (The cycle that runs takes one off.)
  */
 void marena_refs_keep(struct marena_client *client,
 		      const struct marena_span *span)
@@ -441,7 +442,7 @@ void marena_refs_keep(struct marena_client *client,
 		page = marena_refs_page_get(client, index);
 		if (!page)
 			continue;
-		marena_refs_remember(page, client->arena->survivals + 1);
+		marena_refs_remember(page, MARENA_MAX_SURVIVALS + 1);
 		put_page(page);
 	}
 }

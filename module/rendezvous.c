@@ -124,8 +124,7 @@ static bool marena_sections_wait(struct list_head *clients, ktime_t until)
 	return true;
 }
 
-/* Stop the threads that are in a section. No other enters one meanwhile. */
-static void marena_sections_stop(struct list_head *clients)
+static void marena_clients_stop(struct list_head *clients)
 {
 	struct marena_client *client;
 
@@ -137,6 +136,17 @@ static void marena_sections_stop(struct list_head *clients)
 	marena_test_point();
 	/* Those that were in user mode leave it. */
 	marena_cpus_barrier(clients);
+}
+
+/*
+ * Stop the threads that are in a section. No other enters one meanwhile; but who is
+ * in one may enter another, of a client that was looked at before. So they are looked
+ * for once more, when they stand still.
+ */
+static void marena_sections_stop(struct list_head *clients)
+{
+	marena_clients_stop(clients);
+	marena_clients_stop(clients);
 }
 
 /*

@@ -190,15 +190,18 @@ static bool marena_stop_hold(struct marena_stop *stop, struct task_struct *task)
 }
 
 /*
- * Stop the thread that owns the slot: once all CPUs of the client have been
+ * Stop the thread that owns the slot, unless it was already: once all CPUs of the client have been
  * interrupted, its registers stand still, and its slot.
  */
 void marena_stop_thread(struct marena_stop *stop, struct pid *owner,
 			struct marena_client *client,
 			const struct marena_slot *slot)
 {
-	struct task_struct *task = get_pid_task(owner, PIDTYPE_PID);
+	struct task_struct *task;
 
+	if (!list_empty(&stop->link))
+		return;
+	task = get_pid_task(owner, PIDTYPE_PID);
 	if (!task)
 		return;
 	if (!marena_stop_hold(stop, task)) {
@@ -220,6 +223,18 @@ unsigned int marena_stops_count(const struct marena_arena *arena)
 	list_for_each(link, &arena->col.stopped)
 		n++;
 	return n;
+}
+
+/* Is any thread of the client stopped in a section? */
+bool marena_stops_any(const struct marena_arena *arena,
+		      const struct marena_client *client)
+{
+	const struct marena_stop *stop;
+
+	list_for_each_entry(stop, &arena->col.stopped, link)
+		if (stop->client == client)
+			return true;
+	return false;
 }
 
 /* The thread may go on. */

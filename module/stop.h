@@ -18,6 +18,8 @@ void marena_stop_thread(struct marena_stop *stop, struct pid *owner,
 			struct marena_client *client,
 			const struct marena_slot *slot);
 unsigned int marena_stops_count(const struct marena_arena *arena);
+bool marena_stops_any(const struct marena_arena *arena,
+		      const struct marena_client *client);
 void marena_stops_keep_leases(struct marena_arena *arena);
 int marena_stops_scan(struct marena_arena *arena);
 void marena_stops_release(struct marena_arena *arena);

@@ -16,9 +16,14 @@
 #include "test.h"
 #include "test_point.h"
 
-/* A thread with a slot of a client, and what it has of that. */
+/*
+ * A thread with a slot of a client, and what it has of that; and perhaps of another
+ * client, in no section of which it is.
+ */
 struct marena_test_thread {
 	struct marena_client *client;
+	struct marena_client *other;
+	struct marena_slot *other_slot;
 	struct marena_slot *slot;
 	struct marena_stop *stop;
 	struct task_struct *task;
@@ -28,13 +33,16 @@ struct marena_test_thread {
 static int marena_test_sit(void *data)
 {
 	struct marena_test_thread *thread = data;
-	struct marena_slot_op args = {};
+	struct marena_slot_op args = {}, other = {};
 
 	if (!marena_slot_acquire(thread->client, &args)) {
 		thread->slot = &thread->client->slots[0]->slots[args.slot];
 		thread->stop = thread->client->slots[0]->stops[args.slot];
 		thread->slot->section = 1;
 	}
+	if (thread->other && !marena_slot_acquire(thread->other, &other))
+		thread->other_slot =
+			&thread->other->slots[0]->slots[other.slot];
 	complete(&thread->ready);
 	while (!kthread_should_stop())
 		schedule_timeout_interruptible(HZ);
@@ -71,7 +79,7 @@ static void marena_test_stop_life(struct kunit *test)
 {
 	struct marena_arena *arena = marena_test_arena(test, SZ_2M, 0);
 	struct marena_client *client = marena_test_client(test, arena);
-	struct marena_test_thread thread;
+	struct marena_test_thread thread = {};
 	int modules = module_refcount(THIS_MODULE), i;
 
 	marena_test_thread(test, client, &thread);
@@ -108,7 +116,7 @@ static void marena_test_stop_exit(struct kunit *test)
 {
 	struct marena_arena *arena = marena_test_arena(test, SZ_2M, 0);
 	struct marena_client *client = marena_test_client(test, arena);
-	struct marena_test_thread thread;
+	struct marena_test_thread thread = {};
 
 	marena_test_thread(test, client, &thread);
 	marena_slots_stop(client);
@@ -148,7 +156,7 @@ static void marena_test_stop_lease(struct kunit *test, u32 gate, bool kept)
 	struct marena_span *span = marena_test_lease(test, client, type, 16);
 	struct marena_cycle_figures figures = {};
 	struct marena_test_late_gate late = { .gate = gate };
-	struct marena_test_thread thread;
+	struct marena_test_thread thread = {};
 	LIST_HEAD(clients);
 	u64 pause;
 
@@ -181,6 +189,42 @@ static void marena_test_stop_leases(struct kunit *test)
 	marena_test_stop_lease(test, U32_MAX, false);
 }
 
+static void marena_test_enter_other(void)
+{
+	struct marena_test_thread *thread = kunit_get_current_test()->priv;
+
+	WRITE_ONCE(thread->other_slot->section, 1);
+}
+
+/* A thread that is to be stopped enters a section of a client looked at before. */
+static void marena_test_stop_enters(struct kunit *test)
+{
+	struct marena_arena *arena = marena_test_arena(test, SZ_2M, 0);
+	struct marena_type *type = marena_type_find(arena, MARENA_TYPE_OPAQUE);
+	struct marena_test_thread thread = {
+		.other = marena_test_client(test, arena),
+	};
+	struct marena_span *span = marena_test_lease(test, thread.other, type,
+						     16);
+	struct marena_cycle_figures figures = {};
+	LIST_HEAD(clients);
+	u64 pause;
+
+	marena_test_thread(test, marena_test_client(test, arena), &thread);
+	KUNIT_ASSERT_NOT_NULL(test, thread.other_slot);
+	test->priv = &thread;
+	kunit_activate_static_stub(test, marena_test_point,
+				   marena_test_enter_other);
+	KUNIT_ASSERT_EQ(test, marena_rendezvous(arena, &clients, &pause), 0);
+	kunit_deactivate_static_stub(test, marena_test_point);
+	KUNIT_EXPECT_EQ(test, marena_stops_count(arena), 2);
+	KUNIT_EXPECT_PTR_EQ(test, span->client, thread.other);
+	marena_stops_release(arena);
+	marena_mark_end(arena, &clients, false, &figures);
+	marena_test_thread_end(&thread);
+	marena_stop_put(thread.stop);
+}
+
 /* On a span that is kept, what there is lives, and what comes. */
 static void marena_test_stop_span(struct kunit *test)
 {
@@ -189,7 +233,7 @@ static void marena_test_stop_span(struct kunit *test)
 	struct marena_type *type = marena_type_find(arena, MARENA_TYPE_OPAQUE);
 	struct marena_span *span = marena_test_lease(test, client, type, 1024);
 	struct marena_cycle_figures figures = {};
-	struct marena_test_thread thread;
+	struct marena_test_thread thread = {};
 	struct marena_settled done = {};
 	LIST_HEAD(clients);
 	u64 pause;
@@ -218,6 +262,7 @@ static struct kunit_case marena_stop_cases[] = {
 	KUNIT_CASE(marena_test_stop_life),
 	KUNIT_CASE(marena_test_stop_exit),
 	KUNIT_CASE(marena_test_stop_leases),
+	KUNIT_CASE(marena_test_stop_enters),
 	KUNIT_CASE(marena_test_stop_span),
 	{}
 };

@@ -80,14 +80,20 @@ void marena_test_suite_exit(struct kunit_suite *suite)
 	mmdrop(marena_test_mm);
 }
 
+/* The file of a new client, to end with marena_test_file_exit(); or an error. */
+struct file *marena_test_attach(struct marena_arena *arena)
+{
+	struct marena_attach args = {};
+
+	return marena_client_attach(arena, marena_test_mm, false, &args);
+}
+
 /* A client. It ends with the test, or by marena_client_end() before. */
 struct marena_client *marena_test_client(struct kunit *test,
 					 struct marena_arena *arena)
 {
-	struct marena_attach args = {};
-	struct file *file;
+	struct file *file = marena_test_attach(arena);
 
-	file = marena_client_attach(arena, marena_test_mm, false, &args);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, file);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test,
 							marena_test_file_exit,

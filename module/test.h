@@ -19,6 +19,7 @@ void marena_test_suite_exit(struct kunit_suite *suite);
 
 struct marena_arena *marena_test_arena(struct kunit *test, u64 size,
 				       u64 mem_limit);
+struct file *marena_test_attach(struct marena_arena *arena);
 struct marena_client *marena_test_client(struct kunit *test,
 					 struct marena_arena *arena);
 struct marena_type *marena_test_type(struct kunit *test,

@@ -30,6 +30,7 @@
 #include "region.h"
 #include "root.h"
 #include "span.h"
+#include "stop.h"
 #include "type.h"
 #include "verify.h"
 
@@ -112,19 +113,65 @@ static void marena_reach(struct marena_verifier *verifier, u64 offset)
 	verifier->found.objects++;
 }
 
-/* A count or a root refers to the object that begins there. */
+/* Does a slot begin there, of that span, without an object? Else that is reached. */
+static bool marena_verify_is_free(struct marena_verifier *verifier, u64 offset,
+				  const struct marena_span **span)
+{
+	if (offset >= verifier->arena->size ||
+	    marena_slot_start(verifier->arena, offset, span) != offset)
+		return false;
+	if (!marena_alloc_test(verifier->arena, offset))
+		return true;
+	marena_reach(verifier, offset);
+	return false;
+}
+
+/* A root, or an offer, refers to the object that begins there. */
 static void marena_verify_start(void *ctx, u64 offset)
 {
 	struct marena_verifier *verifier = ctx;
 	const struct marena_span *span;
 
-	if (offset >= verifier->arena->size ||
-	    marena_slot_start(verifier->arena, offset, &span) != offset)
-		return;
-	if (marena_alloc_test(verifier->arena, offset))
-		marena_reach(verifier, offset);
-	else
+	if (marena_verify_is_free(verifier, offset, &span))
 		marena_verify_note(verifier, &verifier->found.dangling, offset);
+}
+
+/* A client, of which counts are looked at. */
+struct marena_verify_counts {
+	struct marena_verifier *verifier;
+	const struct marena_client *client;
+	bool stopped;
+	bool dying;
+};
+
+/*
+ * A count refers to the object that begins there; or to one that is yet to be made,
+ * by a thread that is stopped at that, in a lease of its client, or was killed at it.
+ */
+static void marena_verify_held(void *ctx, u64 offset)
+{
+	struct marena_verify_counts *counts = ctx;
+	struct marena_verifier *verifier = counts->verifier;
+	const struct marena_span *span;
+
+	if (!marena_verify_is_free(verifier, offset, &span) || counts->dying ||
+	    (counts->stopped && span->client == counts->client))
+		return;
+	marena_verify_note(verifier, &verifier->found.dangling, offset);
+}
+
+static void marena_verify_client(struct marena_verifier *verifier,
+				 struct marena_client *client)
+{
+	struct marena_verify_counts counts = {
+		.verifier = verifier,
+		.client = client,
+		.stopped = marena_stops_any(verifier->arena, client),
+		.dying = marena_client_is_dying(client),
+	};
+
+	marena_spills_visit(client, marena_verify_held, &counts);
+	marena_refs_look(client, marena_verify_held, &counts);
 }
 
 /* A word of the heap; @sure: it is a reference if it looks like one. */
@@ -282,10 +329,8 @@ void marena_verify_reach(struct marena_arena *arena, struct list_head *clients)
 	marena_offers_look(arena, marena_verify_start, verifier);
 	marena_verify_permanent(verifier);
 	list_for_each_entry(client, clients, cycle_link) {
-		if (client->ended)
-			continue;
-		marena_spills_visit(client, marena_verify_start, verifier);
-		marena_refs_look(client, marena_verify_start, verifier);
+		if (!client->ended)
+			marena_verify_client(verifier, client);
 	}
 	marena_verify_fixpoint(verifier);
 }

@@ -99,6 +99,28 @@ TEST_F(verify, finds_nothing_wrong)
 	EXPECT_EQ(2, verify(w, 0).objects);
 }
 
+/* A thread that is stopped may have counted what it is just making. */
+TEST_F(verify, knows_what_is_just_being_made)
+{
+	struct mt_world *w = &self->w;
+	struct marena_verify found;
+	struct marena_lease lease;
+	__u8 *byte;
+
+	ASSERT_EQ(0, mt_lease(w->client.fd, self->type, sizeof(struct node),
+			      &lease));
+	ASSERT_EQ(lease.gate, mt_enter(&w->thread));
+	byte = mt_refs_byte(&w->client, (void *)lease.base);
+	*byte = 1;
+	found = verify(w, 0);
+	expect_nothing(&found);
+	mt_leave(&w->thread);
+	EXPECT_EQ(1, verify(w, 0).dangling);
+	*byte = 0;
+	found = verify(w, 0);
+	expect_nothing(&found);
+}
+
 /* A count of a free slot, and a field that refers to one, or to near it. */
 TEST_F(verify, finds_what_dangles)
 {

@@ -269,7 +269,7 @@ struct marena_info {
  *
  * The rights of the client are those of the arena file it was made from.
  * Errors: ENOSPC where the arena has too many clients (4096; 64 of one process),
- * EMFILE, ENOMEM.
+ * EMFILE, ENOMEM, EINTR. Waits while the gate is closed (struct marena_control).
  */
 struct marena_attach {
 	__u32 size;

@@ -43,7 +43,8 @@
 static void marena_set_phase(struct marena_arena *arena,
 			     enum marena_phase phase)
 {
-	WRITE_ONCE(arena->col.phase, phase);
+	/* Pairs with marena_stats_of_cycles(). */
+	smp_store_release(&arena->col.phase, phase);
 }
 
 /* Add what settling spans has done. */

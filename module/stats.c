@@ -43,7 +43,8 @@ static void marena_stats_of_cycles(struct marena_collector *col,
 	stats->cycles_failed = col->failed;
 	stats->rendezvous_retries = col->retries;
 	stats->pause_max_ns = col->pause_max_ns;
-	stats->phase = READ_ONCE(col->phase);
+	/* Pairs with marena_set_phase(). */
+	stats->phase = smp_load_acquire(&col->phase);
 	stats->pages_copied = col->last.copied;
 	stats->pages_shaded = col->last.shaded;
 	stats->cycles_minor = col->minor_cycles;
@@ -53,13 +54,16 @@ static void marena_stats_of_cycles(struct marena_collector *col,
 	spin_unlock(&col->lock);
 }
 
-/* MARENA_STATS */
+/*
+ * MARENA_STATS: the heap is looked at after the phase, so that who is told of an
+ * ended cycle is told what it has left.
+ */
 int marena_stats_get(struct marena_arena *arena,
 		     struct marena_ioc_stats *stats)
 {
 	if (stats->flags)
 		return -EINVAL;
-	marena_stats_of_heap(arena, stats);
 	marena_stats_of_cycles(&arena->col, stats);
+	marena_stats_of_heap(arena, stats);
 	return 0;
 }

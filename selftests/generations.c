@@ -238,7 +238,6 @@ TEST_F(generations, count_comes_back_from_a_spill)
 	EXPECT_TRUE(is_there(&self->w, node));
 }
 
-/* One that is large: what it refers to from any page is found. */
 /*
  * A thread counts an object, and is stopped before it sets its alloc bit, for so long
  * that the count would be one of something old.
@@ -265,6 +264,7 @@ TEST_F(generations, counted_long_before_it_is_made)
 	EXPECT_TRUE(is_there(&self->w, node));
 }
 
+/* One that is large: what it refers to from any page is found. */
 TEST_F(generations, old_array)
 {
 	const __u64 words = 8 * 512;

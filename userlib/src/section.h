@@ -50,17 +50,4 @@ static inline void section_leave(struct marena_thread *t)
 		section_close(t);
 }
 
-/*
- * A section in which nothing is called, begun by a thread that is in none. False:
- * the gate is not as it was, and there is none.
- */
-static inline bool section_try(const struct marena *a, struct marena_thread *t)
-{
-	section_open(t);
-	if (likely(section_gate(a) == t->gate))
-		return true;
-	section_close(t);
-	return false;
-}
-
 #endif /* _LIBMARENA_SECTION_H */

@@ -142,6 +142,8 @@ static const struct ratio ratios[] = {
 	{ .title = "take and drop a reference, to 2 atomic increments",
 	  .of = { "marena", "get" }, .to = { "atomics", "get" },
 	  .at_most = 1 },
+	{ .title = "enter and leave a section",
+	  .of = { "marena", "enter" }, .at_most = 3, .natively = true },
 	{ .title = "enter and leave a section, to 2 atomic increments",
 	  .of = { "marena", "enter" }, .to = { "atomics", "get" } },
 	{ 0 },

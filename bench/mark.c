@@ -91,20 +91,25 @@ static const struct contestant contestants[] = {
 	{ 0 },
 };
 
-#define RATE(of, to) { of, "rate" }, { to, "rate" }
+#define RATE(its, other)						\
+	.of = { its, "rate" }, .to = { other, "rate" }
 
 static const struct ratio ratios[] = {
-	{ "marena to bdwgc, 1 marker", RATE("marena-1", "bdwgc-1"), 0, 2 },
-	{ "marena, 2 markers to 1", RATE("marena-2", "marena-1"), 0, 1.7 },
-	{ "marena to bdwgc, 2 markers", RATE("marena-2", "bdwgc-2"), 0, 0 },
-	{ "marena to plain traversal", RATE("marena-1", "limit"), 0, 0.7 },
-	{ "marena to bdwgc, in order", RATE("marena-ordered", "bdwgc-ordered"),
-	  0, 0 },
-	{ "marena to plain traversal, in order",
-	  RATE("marena-ordered", "limit-ordered"), 0, 0.7 },
-	{ "marena to bdwgc, a list", RATE("marena-list", "bdwgc-list"), 0, 0 },
-	{ "marena to plain traversal, a list",
-	  RATE("marena-list", "limit-list"), 0, 0.7 },
+	{ .title = "marena to bdwgc, 1 marker", RATE("marena-1", "bdwgc-1"),
+	  .at_least = 2 },
+	{ .title = "marena, 2 markers to 1", RATE("marena-2", "marena-1"),
+	  .at_least = 1.7 },
+	{ .title = "marena to bdwgc, 2 markers", RATE("marena-2", "bdwgc-2") },
+	{ .title = "marena to plain traversal", RATE("marena-1", "limit"),
+	  .at_least = 0.7 },
+	{ .title = "marena to bdwgc, in order", RATE("marena-ordered", "bdwgc-ordered") },
+	{ .title = "marena to plain traversal, in order",
+	  RATE("marena-ordered", "limit-ordered"),
+	  .at_least = 0.7 },
+	{ .title = "marena to bdwgc, a list", RATE("marena-list", "bdwgc-list") },
+	{ .title = "marena to plain traversal, a list",
+	  RATE("marena-list", "limit-list"),
+	  .at_least = 0.7 },
 	{ 0 },
 };
 

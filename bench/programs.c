@@ -331,8 +331,8 @@ static const struct contestant contestants[] = {
 	{ 0 },
 };
 
-#define TO(peer, key, title)						\
-	{ title, { "marena", key }, { peer, key }, 0, 0 }
+#define TO(peer, key, text)						\
+	{ .title = text, .of = { "marena", key }, .to = { peer, key } }
 
 static const struct ratio ratios[] = {
 	TO("bdwgc", "trees", "GCBench, to bdwgc"),

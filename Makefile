@@ -70,7 +70,7 @@ examples: lib
 	$(call into,examples,all)
 
 benchmarks: lib
-	@scripts/need c++ boost gc jemalloc mimalloc
+	@scripts/need c++ boost gc jemalloc mimalloc go
 	$(call into,bench,all)
 
 # ---- installing ------------------------------------------------------------

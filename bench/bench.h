@@ -58,8 +58,8 @@ struct sharer;
  * struct contestant - who takes turns
  * @key: its name in JSON
  * @title: its name in the table
- * @library: it runs the program that is linked with this library; NULL: the
- *           one that is not linked with an allocator
+ * @library: it runs the program of that name: linked with this library, or written
+ *           in that language; NULL: the one that is not linked with an allocator
  * @environment: a variable that is set for it, or NULL
  * @peer: what its graph is made with, where the workload needs one
  * @heap: what it allocates from, where the workload needs one

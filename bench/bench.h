@@ -155,6 +155,7 @@ extern const struct workload memory_workload;
 extern const struct workload share_workload;
 extern const struct workload programs_workload;
 extern const struct workload patterns_workload;
+extern const struct workload job_workload;
 extern const struct workload crash_workload;
 extern const struct workload pause_workload;
 extern const struct workload barrier_workload;

@@ -70,7 +70,7 @@ examples: lib
 	$(call into,examples,all)
 
 benchmarks: lib
-	@scripts/need c++ boost gc jemalloc mimalloc
+	@scripts/need c++ boost gc jemalloc mimalloc go
 	$(call into,bench,all)
 
 # ---- installing ------------------------------------------------------------
@@ -143,7 +143,9 @@ demo:
 	@echo 'demo: what it wrote is in $(BUILD)/demo'
 
 # Only this guest has the benchmarks, and so the libraries that they need.
-bench: override RUN := $(value BENCH_RUN) --json=/mnt/share/bench.json $(value BENCH)
+bench: results = bench$(if $(filter icount,$(ACCEL)),-icount)
+bench-native: results = bench-native
+bench: override RUN := $(value BENCH_RUN) --json=/mnt/share/bench$(if $(filter icount,$(ACCEL)),-icount).json $(value BENCH)
 bench: MEM := $(or $(MEM),8G)
 bench-native: override RUN := $(value BENCH_RUN) --json=/mnt/share/bench-native.json --mib=256 $(value BENCH)
 bench-native: MEM := $(or $(MEM),3G)
@@ -156,9 +158,13 @@ bench bench-native: benchmarks
 	$(call into,bench,install,BENCHDIR=/usr/lib/marena/bench DESTDIR=$(build)/bench/root)
 	+@vm/run
 	@scripts/need python3
-	@scripts/bench-plot $(build)/bench/results/$@.json $(build)/bench/plots/$@
-	@echo '$@: the figures are in $(BUILD)/bench/results/$@.json as well,'
-	@echo '$@: and drawn in $(BUILD)/bench/plots/$@'
+	@scripts/bench-plot $(build)/bench/results/$(results).json $(build)/bench/plots/$(results)
+	@echo '$@: the figures are in $(BUILD)/bench/results/$(results).json as well,'
+	@echo '$@: and drawn in $(BUILD)/bench/plots/$(results)'
+
+bench-readme:
+	@scripts/need python3
+	@scripts/bench-readme
 
 # What BENCH says goes to it as it is.
 bench-compare: export BENCH := $(value BENCH)
@@ -220,6 +226,7 @@ one that sees what these forgive, once, for a quarter of an hour)
                          instructions: what has changed (BENCH='-r 3 fast')
   make bench-native      the same on user-mode-linux, without detectors: what
                          computes is as fast as it can be here
+  make bench-readme      the figures of these into the README
 
 Checking the sources
   make litmus            memory ordering, on this machine (ROUNDS=2000000)
@@ -237,5 +244,5 @@ help:
 	@echo "$$HELP"
 
 .PHONY: all module lib tools examples benchmarks install modules_install \
-	stage stage-parts vm test coverage test-full soak fuzz demo bench bench-native bench-compare litmus \
+	stage stage-parts vm test coverage test-full soak fuzz demo bench bench-native bench-compare bench-readme litmus \
 	check check-model clean distclean help

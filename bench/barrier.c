@@ -1,32 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The first write to a page that is protected, in such a way that somebody else
- * has what was on it before: how long the write takes, and, where the program does
- * that itself, how long it takes to protect a page again. Beside it the first write
- * to a page that is not there yet.
+ * has what was on it before: how long the write takes, and how long it takes to
+ * protect a page again. Beside it the first write to a page that is not there yet,
+ * and to one whose first write is merely noted by the kernel.
  */
 #include <err.h>
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "bench.h"
 #include "peer.h"
+#include "uffd.h"
 
 #define PAGE		4096UL
 #define PAGES		512
+
+/* Pages that a cycle protects, beside one that has none to protect; and cycles. */
+#define WRITTEN		16384UL
+#define CYCLES		5
 
 /* The pages that are written, by their addresses, and where copies go. */
 static unsigned long *pages[PAGES];
 static unsigned char (*copies)[PAGE];
 static unsigned char *memory;
+
+/* One object without references, of WRITTEN pages, in an arena of its own. */
+static struct marena *written_arena;
+static unsigned char *written;
 
 static const struct metric metrics[] = {
 	{ "write", "first write", "us" },
@@ -75,6 +82,39 @@ static void copy_page(unsigned char *address)
 
 /* ---- marena --------------------------------------------------------------- */
 
+static void set_up_written(void)
+{
+	written_arena = make_arena(2 * WRITTEN * PAGE);
+	written = checked(marena_alloc(written_arena, WRITTEN * PAGE),
+			  "marena_alloc");
+}
+
+static double time_cycle(void)
+{
+	double begun = now_ns();
+
+	check(marena_collect(written_arena, 0), "marena_collect");
+	return now_ns() - begun;
+}
+
+/* protect_written(): by how much a cycle is longer for a page that was written */
+static double protect_written(void)
+{
+	double with[CYCLES], without[CYCLES];
+	unsigned long i;
+	int n;
+
+	for (n = 0; n < CYCLES; n++) {
+		for (i = 0; i < WRITTEN; i++)
+			__atomic_store_n(&written[i * PAGE], n, __ATOMIC_RELAXED);
+		with[n] = time_cycle();
+		without[n] = time_cycle();
+	}
+	/* The shortest ones: what else runs makes one longer. */
+	return (percentile(with, CYCLES, 0) -
+		percentile(without, CYCLES, 0)) / WRITTEN;
+}
+
 /* Nodes on as many pages, of a graph whose marking goes on for long enough. */
 static void set_up_marena(const struct contestant *c,
 			  const struct options *options)
@@ -101,6 +141,7 @@ static void set_up_marena(const struct contestant *c,
 	free(seen);
 	free(nodes);
 	c->peer->collect(&cycle);
+	set_up_written();
 }
 
 static enum { IDLE, PREPARE, RENDEZVOUS, MARK } phase(struct marena_stats *stats)
@@ -128,7 +169,6 @@ static void end_cycle(struct marena_stats *stats)
 		;
 }
 
-/* What the collector takes to protect them is part of its work beside the program. */
 static void turn_marena(const struct contestant *c,
 			const struct options *options, double *values)
 {
@@ -142,6 +182,7 @@ static void turn_marena(const struct contestant *c,
 	if (stats.pages_copied < PAGES)
 		errx(1, "%llu pages were copied, %d were written",
 		     stats.pages_copied, PAGES);
+	values[1] = protect_written();
 }
 
 /* ---- mprotect ------------------------------------------------------------- */
@@ -183,54 +224,22 @@ static void turn_mprotect(const struct contestant *c,
 
 /* ---- userfaultfd ---------------------------------------------------------- */
 
-static int uffd;
-
-static void write_protect(unsigned char *at, unsigned long bytes, __u64 mode)
+static void copy_and_let_write(unsigned char *page)
 {
-	struct uffdio_writeprotect args = {
-		.range = { .start = (uintptr_t)at, .len = bytes },
-		.mode = mode,
-	};
-
-	must(ioctl(uffd, UFFDIO_WRITEPROTECT, &args), "UFFDIO_WRITEPROTECT");
-}
-
-static void *handle_faults(void *arg)
-{
-	struct uffd_msg message;
-	unsigned char *page;
-
-	(void)arg;
-	for (;;) {
-		must(read(uffd, &message, sizeof(message)), "userfaultfd");
-		if (message.event != UFFD_EVENT_PAGEFAULT)
-			continue;
-		page = (void *)(uintptr_t)(message.arg.pagefault.address & -PAGE);
-		copy_page(page);
-		write_protect(page, PAGE, 0);
-	}
-	return NULL;
+	copy_page(page);
+	uffd_protect(page, PAGE, 0);
 }
 
 static void set_up_userfaultfd(const struct contestant *c,
 			       const struct options *options)
 {
-	struct uffdio_api api = { .api = UFFD_API,
-		.features = UFFD_FEATURE_PAGEFAULT_FLAG_WP };
-	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_WP };
-	pthread_t handler;
-
 	(void)c;
 	(void)options;
 	set_up_memory();
-	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api))
-		not_here("no userfaultfd that protects");
-	range.range.start = (uintptr_t)memory;
-	range.range.len = PAGES * PAGE;
-	must(ioctl(uffd, UFFDIO_REGISTER, &range), "UFFDIO_REGISTER");
-	if (pthread_create(&handler, NULL, handle_faults, NULL))
-		errx(1, "no thread");
+	uffd_open(UFFD_FEATURE_PAGEFAULT_FLAG_WP,
+		  "no userfaultfd that protects");
+	uffd_register(memory, PAGES * PAGE, UFFDIO_REGISTER_MODE_WP);
+	uffd_handle(copy_and_let_write);
 }
 
 static void turn_userfaultfd(const struct contestant *c,
@@ -240,7 +249,55 @@ static void turn_userfaultfd(const struct contestant *c,
 
 	(void)c;
 	(void)options;
-	write_protect(memory, PAGES * PAGE, UFFDIO_WRITEPROTECT_MODE_WP);
+	uffd_protect(memory, PAGES * PAGE, UFFDIO_WRITEPROTECT_MODE_WP);
+	values[1] = (now_ns() - begun) / PAGES;
+	values[0] = write_pages();
+}
+
+/* ---- the same, without a handler: the kernel lets them write, and notes it -- */
+
+static int pagemap;
+
+/* Which pages were written, and protects them: all at once. */
+static void scan_and_protect(void)
+{
+	struct page_region found[PAGES];
+	struct pm_scan_arg args = {
+		.size = sizeof(args),
+		.flags = PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC,
+		.start = (uintptr_t)memory,
+		.end = (uintptr_t)memory + PAGES * PAGE,
+		.vec = (uintptr_t)found,
+		.vec_len = PAGES,
+		.category_mask = PAGE_IS_WRITTEN,
+		.return_mask = PAGE_IS_WRITTEN,
+	};
+
+	must(ioctl(pagemap, PAGEMAP_SCAN, &args), "PAGEMAP_SCAN");
+	if (args.walk_end != args.end)
+		errx(1, "not all pages were looked at");
+}
+
+static void set_up_async(const struct contestant *c,
+			 const struct options *options)
+{
+	(void)c;
+	(void)options;
+	set_up_memory();
+	uffd_open(UFFD_FEATURE_WP_ASYNC, "no userfaultfd that protects by itself");
+	uffd_register(memory, PAGES * PAGE, UFFDIO_REGISTER_MODE_WP);
+	pagemap = must(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC),
+		       "/proc/self/pagemap");
+}
+
+static void turn_async(const struct contestant *c,
+		       const struct options *options, double *values)
+{
+	double begun = now_ns();
+
+	(void)c;
+	(void)options;
+	scan_and_protect();
 	values[1] = (now_ns() - begun) / PAGES;
 	values[0] = write_pages();
 }
@@ -264,6 +321,8 @@ static const struct contestant contestants[] = {
 	  .setup = set_up_mprotect, .turn = turn_mprotect },
 	{ .key = "userfaultfd", .title = "userfaultfd, handler thread",
 	  .setup = set_up_userfaultfd, .turn = turn_userfaultfd },
+	{ .key = "async", .title = "userfaultfd, async, no copy",
+	  .setup = set_up_async, .turn = turn_async },
 	{ .key = "anonymous", .title = "anonymous memory, first touch",
 	  .turn = turn_anonymous },
 	{ 0 },
@@ -277,6 +336,14 @@ static const struct ratio ratios[] = {
 	{ .title = "first write, to first touch of anonymous memory",
 	  .of = { "marena", "write" }, .to = { "anonymous", "write" },
 	  .at_most = 1 },
+	{ .title = "first write, to async userfaultfd's, which makes no copy",
+	  .of = { "marena", "write" }, .to = { "async", "write" } },
+	{ .title = "protecting a page again, to mprotect's",
+	  .of = { "marena", "protect" }, .to = { "mprotect", "protect" } },
+	{ .title = "protecting a page again, to userfaultfd's",
+	  .of = { "marena", "protect" }, .to = { "userfaultfd", "protect" } },
+	{ .title = "protecting a page again, to PAGEMAP_SCAN's",
+	  .of = { "marena", "protect" }, .to = { "async", "protect" } },
 	{ 0 },
 };
 

@@ -58,8 +58,8 @@ struct sharer;
  * struct contestant - who takes turns
  * @key: its name in JSON
  * @title: its name in the table
- * @library: it runs the program that is linked with this library; NULL: the
- *           one that is not linked with an allocator
+ * @library: it runs the program of that name: linked with this library, or written
+ *           in that language; NULL: the one that is not linked with an allocator
  * @environment: a variable that is set for it, or NULL
  * @peer: what its graph is made with, where the workload needs one
  * @heap: what it allocates from, where the workload needs one
@@ -91,12 +91,13 @@ struct value {
 };
 
 /**
- * struct ratio - of two medians
+ * struct ratio - of two medians, or one of them
  * @title: what it says
  * @of: the numerator
- * @to: the denominator
+ * @to: the denominator; without a contestant: the numerator itself is meant
  * @at_most: the goal: not more than this; 0: none
  * @at_least: the goal: not less than this; 0: none
+ * @natively: the goal is one for machines that are not emulated
  */
 struct ratio {
 	const char *title;
@@ -104,6 +105,7 @@ struct ratio {
 	struct value to;
 	double at_most;
 	double at_least;
+	bool natively;
 };
 
 /**
@@ -153,6 +155,7 @@ extern const struct workload memory_workload;
 extern const struct workload share_workload;
 extern const struct workload programs_workload;
 extern const struct workload patterns_workload;
+extern const struct workload job_workload;
 extern const struct workload crash_workload;
 extern const struct workload pause_workload;
 extern const struct workload barrier_workload;
@@ -198,6 +201,9 @@ unsigned long random_below(unsigned long *state, unsigned long n);
 /* checked(), check(): end the program if the library failed */
 void *checked(void *p, const char *what);
 void check(int error, const char *what);
+
+/* is_emulated(): this machine takes many instructions for one */
+bool is_emulated(void);
 
 /* map_memory(): anonymous, in pages of 4 KiB, as those of the heap are */
 void *map_memory(size_t bytes);

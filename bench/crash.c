@@ -28,8 +28,12 @@ static void hold_objects(int arena_fd, int pipe_fd, unsigned long n)
 	struct marena *mine = checked(marena_from_fd(arena_fd),
 				      "marena_from_fd");
 
-	while (n--)
-		checked(marena_alloc(mine, SIZE), "marena_alloc");
+	while (n--) {
+		unsigned long *p = checked(marena_alloc(mine, SIZE),
+					   "marena_alloc");
+
+		__atomic_store_n(p, n, __ATOMIC_RELAXED);
+	}
 	must(write(pipe_fd, "", 1), "write");
 	for (;;)
 		pause();
@@ -101,6 +105,8 @@ static const struct contestant contestants[] = {
 };
 
 static const struct ratio ratios[] = {
+	{ .title = "clean-up of all that it held",
+	  .of = { "marena", "reclaimed" }, .at_most = 50, .natively = true },
 	{ 0 },
 };
 

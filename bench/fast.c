@@ -139,9 +139,12 @@ static const struct ratio ratios[] = {
 	{ .title = "allocate and free, to mimalloc",
 	  .of = { "marena", "alloc" }, .to = { "mimalloc", "alloc" },
 	  .at_most = 1 },
+	/* To an emulator, an atomic instruction is like another. */
 	{ .title = "take and drop a reference, to 2 atomic increments",
 	  .of = { "marena", "get" }, .to = { "atomics", "get" },
-	  .at_most = 1 },
+	  .at_most = 1, .natively = true },
+	{ .title = "enter and leave a section",
+	  .of = { "marena", "enter" }, .at_most = 3, .natively = true },
 	{ .title = "enter and leave a section, to 2 atomic increments",
 	  .of = { "marena", "enter" }, .to = { "atomics", "get" } },
 	{ 0 },

@@ -9,10 +9,14 @@
 
 #include "bench.h"
 #include "peer.h"
+#include "uffd.h"
 
 #define PAGE		4096UL
 #define PAGES		4096UL
 #define BYTES		(PAGES * PAGE)
+
+/* So many where each is a matter of two threads. */
+#define HANDLED		256UL
 
 static struct marena *arena;
 static int fd;
@@ -24,14 +28,14 @@ static const struct metric metrics[] = {
 };
 
 /* touch(): writes to each page; ns for one */
-static double touch(unsigned char *memory)
+static double touch(unsigned char *memory, unsigned long pages)
 {
 	double begun = now_ns();
 	unsigned long i;
 
-	for (i = 0; i < PAGES; i++)
+	for (i = 0; i < pages; i++)
 		__atomic_store_n(&memory[i * PAGE], 1, __ATOMIC_RELAXED);
-	return (now_ns() - begun) / PAGES;
+	return (now_ns() - begun) / pages;
 }
 
 /* ---- marena --------------------------------------------------------------- */
@@ -54,14 +58,14 @@ static void turn_marena(const struct contestant *c,
 
 	(void)c;
 	(void)options;
-	values[0] = touch(memory);
+	values[0] = touch(memory, PAGES);
 	/* It stays by its name, while nobody has the arena mapped. */
 	check(marena_set_root(arena, "memory", memory), "marena_set_root");
 	marena_close(arena);
 	arena = checked(marena_from_fd(own), "marena_from_fd");
 	close(own);
 	memory = checked(marena_root(arena, "memory"), "marena_root");
-	values[1] = touch(memory);
+	values[1] = touch(memory, PAGES);
 	check(marena_set_root(arena, "memory", NULL), "marena_set_root");
 	check(marena_put(arena, memory), "marena_put");
 	check(marena_collect(arena, 0), "marena_collect");
@@ -76,7 +80,7 @@ static void turn_anonymous(const struct contestant *c,
 
 	(void)c;
 	(void)options;
-	values[0] = touch(memory);
+	values[0] = touch(memory, PAGES);
 	must(munmap(memory, BYTES), "munmap");
 }
 
@@ -106,12 +110,39 @@ static void turn_memfd(const struct contestant *c,
 	(void)options;
 	must(ftruncate(fd, BYTES), "ftruncate");
 	memory = map_memfd();
-	values[0] = touch(memory);
+	values[0] = touch(memory, PAGES);
 	must(munmap(memory, BYTES), "munmap");
 	memory = map_memfd();
-	values[1] = touch(memory);
+	values[1] = touch(memory, PAGES);
 	must(munmap(memory, BYTES), "munmap");
 	must(ftruncate(fd, 0), "ftruncate");
+}
+
+/* A thread of the program says what is there. */
+static void give_page(unsigned char *page)
+{
+	uffd_zero(page, PAGE);
+}
+
+static void set_up_userfaultfd(const struct contestant *c,
+			       const struct options *options)
+{
+	(void)c;
+	(void)options;
+	uffd_open(0, "no userfaultfd");
+	uffd_handle(give_page);
+}
+
+static void turn_userfaultfd(const struct contestant *c,
+			     const struct options *options, double *values)
+{
+	unsigned char *memory = map_memory(HANDLED * PAGE);
+
+	(void)c;
+	(void)options;
+	uffd_register(memory, HANDLED * PAGE, UFFDIO_REGISTER_MODE_MISSING);
+	values[0] = touch(memory, HANDLED);
+	must(munmap(memory, HANDLED * PAGE), "munmap");
 }
 
 static const struct contestant contestants[] = {
@@ -121,6 +152,8 @@ static const struct contestant contestants[] = {
 	  .turn = turn_anonymous },
 	{ .key = "memfd", .title = "memfd (shmem)", .setup = set_up_memfd,
 	  .turn = turn_memfd },
+	{ .key = "userfaultfd", .title = "userfaultfd, handler thread",
+	  .setup = set_up_userfaultfd, .turn = turn_userfaultfd },
 	{ 0 },
 };
 
@@ -129,6 +162,8 @@ static const struct ratio ratios[] = {
 	  .to = { "memfd", "touch" }, .at_most = 1 },
 	{ .title = "first write, to anonymous memory's",
 	  .of = { "marena", "touch" }, .to = { "anonymous", "touch" } },
+	{ .title = "first write, to userfaultfd's",
+	  .of = { "marena", "touch" }, .to = { "userfaultfd", "touch" } },
 	{ .title = "memory is there, to memfd's", .of = { "marena", "map" },
 	  .to = { "memfd", "map" }, .at_most = 1 },
 	{ 0 },

@@ -18,7 +18,28 @@ static void shuffle(struct node **nodes, unsigned long n)
 	}
 }
 
-struct node **graph_make(const struct peer *peer, unsigned long n)
+static void link_tree(struct node **nodes, unsigned long n)
+{
+	unsigned long i;
+
+	for (i = 0; i < n; i++) {
+		if (2 * i + 1 < n)
+			nodes[i]->left = nodes[2 * i + 1];
+		if (2 * i + 2 < n)
+			nodes[i]->right = nodes[2 * i + 2];
+	}
+}
+
+static void link_list(struct node **nodes, unsigned long n)
+{
+	unsigned long i;
+
+	for (i = 0; i + 1 < n; i++)
+		nodes[i]->left = nodes[i + 1];
+}
+
+struct node **graph_make_shape(const struct peer *peer, unsigned long n,
+			       enum shape shape)
 {
 	struct node **nodes = checked(calloc(n, sizeof(*nodes)), "calloc");
 	unsigned long i;
@@ -26,18 +47,22 @@ struct node **graph_make(const struct peer *peer, unsigned long n)
 	peer->open(n);
 	for (i = 0; i < n; i++)
 		nodes[i] = peer->make();
-	shuffle(nodes, n);
-	for (i = 0; i < n; i++) {
-		if (2 * i + 1 < n)
-			nodes[i]->left = nodes[2 * i + 1];
-		if (2 * i + 2 < n)
-			nodes[i]->right = nodes[2 * i + 2];
-	}
+	if (shape == TREE_RANDOM)
+		shuffle(nodes, n);
+	if (shape == LIST)
+		link_list(nodes, n);
+	else
+		link_tree(nodes, n);
 	peer->set_root(nodes[0]);
 	for (i = 0; i < n; i++)
 		peer->drop(nodes[i]);
 	peer->close_graph();
 	return nodes;
+}
+
+struct node **graph_make(const struct peer *peer, unsigned long n)
+{
+	return graph_make_shape(peer, n, TREE_RANDOM);
 }
 
 void graph_step(const struct peer *peer, struct node *top, unsigned long *chance)

@@ -18,6 +18,7 @@ static const struct workload *const workloads[] = {
 	&memory_workload,
 	&share_workload,
 	&programs_workload,
+	&job_workload,
 	&crash_workload,
 	&stores_workload,
 	&barrier_workload,

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* How many objects of a graph are marked in a second, by one marker and by two. */
+/*
+ * How many objects of a graph are marked in a second, by one marker and by two: of
+ * a tree in random places, of one row by row, and of a list. Beside it, how fast that
+ * can be at all.
+ */
 #include <stdlib.h>
 
 #include "bench.h"
@@ -10,12 +14,31 @@ static const struct metric metrics[] = {
 	{ 0 },
 };
 
-static void set_up(const struct contestant *c, const struct options *options)
+static void set_up(const struct contestant *c, const struct options *options,
+		   enum shape shape)
 {
 	struct cycle cycle;
 
-	free(graph_make(c->peer, options->objects));
+	free(graph_make_shape(c->peer, options->objects, shape));
 	c->peer->collect(&cycle);
+}
+
+static void set_up_random(const struct contestant *c,
+			  const struct options *options)
+{
+	set_up(c, options, TREE_RANDOM);
+}
+
+static void set_up_in_order(const struct contestant *c,
+			    const struct options *options)
+{
+	set_up(c, options, TREE_IN_ORDER);
+}
+
+static void set_up_list(const struct contestant *c,
+			const struct options *options)
+{
+	set_up(c, options, LIST);
 }
 
 static void mark(const struct contestant *c, const struct options *options,
@@ -41,31 +64,58 @@ static void mark_by(const struct contestant *c, const struct options *options,
 	marena_parameter_set("mark_percent", percent);
 }
 
+/* Of the shapes but the random tree: one marker, and the limit. */
+#define SHAPE(name, text, its_set_up)					\
+	{ .key = "marena-" name, .title = "marena, " text,		\
+	  .peer = &peer_marena, .arg = 1, .setup = its_set_up,		\
+	  .turn = mark_by },						\
+	{ .key = "bdwgc-" name, .title = "bdwgc, " text,		\
+	  .peer = &peer_bdwgc, .environment = "GC_MARKERS=1",		\
+	  .setup = its_set_up, .turn = mark },				\
+	{ .key = "limit-" name, .title = "plain traversal, " text,	\
+	  .peer = &peer_traversal, .setup = its_set_up, .turn = mark }
+
 static const struct contestant contestants[] = {
 	{ .key = "marena-1", .title = "marena, 1 marker", .peer = &peer_marena,
-	  .arg = 1, .setup = set_up, .turn = mark_by },
+	  .arg = 1, .setup = set_up_random, .turn = mark_by },
 	{ .key = "marena-2", .title = "marena, 2 markers", .peer = &peer_marena,
-	  .arg = 2, .setup = set_up, .turn = mark_by },
+	  .arg = 2, .setup = set_up_random, .turn = mark_by },
 	{ .key = "bdwgc-1", .title = "bdwgc, 1 marker", .peer = &peer_bdwgc,
-	  .environment = "GC_MARKERS=1", .setup = set_up, .turn = mark },
+	  .environment = "GC_MARKERS=1", .setup = set_up_random, .turn = mark },
 	{ .key = "bdwgc-2", .title = "bdwgc, 2 markers", .peer = &peer_bdwgc,
-	  .environment = "GC_MARKERS=2", .setup = set_up, .turn = mark },
+	  .environment = "GC_MARKERS=2", .setup = set_up_random, .turn = mark },
+	{ .key = "limit", .title = "plain traversal", .peer = &peer_traversal,
+	  .setup = set_up_random, .turn = mark },
+	SHAPE("ordered", "in order", set_up_in_order),
+	SHAPE("list", "a list", set_up_list),
 	{ 0 },
 };
 
+#define RATE(its, other)						\
+	.of = { its, "rate" }, .to = { other, "rate" }
+
 static const struct ratio ratios[] = {
-	{ .title = "marena to bdwgc, 1 marker", .of = { "marena-1", "rate" },
-	  .to = { "bdwgc-1", "rate" }, .at_least = 2 },
-	{ .title = "marena, 2 markers to 1", .of = { "marena-2", "rate" },
-	  .to = { "marena-1", "rate" }, .at_least = 1.7 },
-	{ .title = "marena to bdwgc, 2 markers", .of = { "marena-2", "rate" },
-	  .to = { "bdwgc-2", "rate" } },
+	{ .title = "marena to bdwgc, 1 marker", RATE("marena-1", "bdwgc-1"),
+	  .at_least = 2 },
+	{ .title = "marena, 2 markers to 1", RATE("marena-2", "marena-1"),
+	  .at_least = 1.7 },
+	{ .title = "marena to bdwgc, 2 markers", RATE("marena-2", "bdwgc-2") },
+	{ .title = "marena to plain traversal", RATE("marena-1", "limit"),
+	  .at_least = 0.7 },
+	{ .title = "marena to bdwgc, in order", RATE("marena-ordered", "bdwgc-ordered") },
+	{ .title = "marena to plain traversal, in order",
+	  RATE("marena-ordered", "limit-ordered"),
+	  .at_least = 0.7 },
+	{ .title = "marena to bdwgc, a list", RATE("marena-list", "bdwgc-list") },
+	{ .title = "marena to plain traversal, a list",
+	  RATE("marena-list", "limit-list"),
+	  .at_least = 0.7 },
 	{ 0 },
 };
 
 const struct workload mark_workload = {
 	.key = "mark",
-	.title = "marking a tree of 64-byte objects in random places",
+	.title = "marking a graph of 64-byte objects",
 	.metrics = metrics,
 	.contestants = contestants,
 	.ratios = ratios,

@@ -44,8 +44,11 @@ static const struct peer *peer;
 static bool over;
 
 static const struct metric metrics[] = {
-	{ "longest", "longest delay", "ms" },
+	{ "half", "50 % of delays within", "ms" },
+	{ "tenth", "90 % of delays within", "ms" },
+	{ "hundredth", "99 % of delays within", "ms" },
 	{ "most", "99.9 % of delays within", "ms" },
+	{ "longest", "longest delay", "ms" },
 	{ "pause", "longest stop, by its own word", "ms" },
 	{ "cycle", "a cycle", "ms" },
 	{ 0 },
@@ -110,8 +113,13 @@ static void start_mutators(void)
 	}
 }
 
-/* stop_mutators(): the longest delay, and that which 99.9 % are within */
-static void stop_mutators(double *longest, double *most)
+/* What is told of delays: so many per cent are within. */
+static const double percents[] = { 50, 90, 99, 99.9, 100 };
+
+#define NR_PERCENTS	(sizeof(percents) / sizeof(percents[0]))
+
+/* stop_mutators(): the delays that so many are within */
+static void stop_mutators(double *within)
 {
 	unsigned long nr = 0;
 	double *delays;
@@ -126,8 +134,8 @@ static void stop_mutators(double *longest, double *most)
 	for (i = 0, nr = 0; i < THREADS; nr += mutators[i++].nr)
 		memcpy(delays + nr, mutators[i].delays,
 		       mutators[i].nr * sizeof(*delays));
-	*most = percentile(delays, nr, 99.9);
-	*longest = delays[nr - 1];
+	for (i = 0; i < NR_PERCENTS; i++)
+		within[i] = percentile(delays, nr, percents[i]);
 	free(delays);
 }
 
@@ -135,11 +143,11 @@ static void stop_mutators(double *longest, double *most)
 static void take_turn(const struct contestant *c, const struct options *options,
 		      double *values)
 {
-	double begun, end, cycles = 0;
+	double begun, end, cycles = 0, pause_ns = NAN;
 	struct cycle cycle;
 
 	if (c->peer->collects)
-		values[2] = 0;
+		pause_ns = 0;
 	start_mutators();
 	begun = now_ns();
 	end = begun + options->turn_ms * 2e6;
@@ -148,12 +156,13 @@ static void take_turn(const struct contestant *c, const struct options *options,
 	else
 		do {
 			c->peer->collect(&cycle);
-			values[2] = fmax(values[2], cycle.pause_ns / 1e6);
+			pause_ns = fmax(pause_ns, cycle.pause_ns);
 			cycles++;
 		} while (now_ns() < end);
 	if (cycles)
-		values[3] = (now_ns() - begun) / 1e6 / cycles;
-	stop_mutators(&values[0], &values[1]);
+		values[6] = (now_ns() - begun) / 1e6 / cycles;
+	values[5] = pause_ns / 1e6;
+	stop_mutators(values);
 }
 
 static bool is_wanted(const struct contestant *c, const struct options *options)

@@ -64,6 +64,8 @@ extern const struct peer peer_marena;
 extern const struct peer peer_bdwgc;
 extern const struct peer peer_bdwgc_incremental;
 extern const struct peer peer_plain;
+/* It has no collector, only the traversal; and so many nodes as were said. */
+extern const struct peer peer_traversal;
 /* Their cycles start by themselves. */
 extern const struct peer peer_marena_paced;
 extern const struct peer peer_bdwgc_paced;
@@ -74,12 +76,24 @@ struct marena *make_arena(size_t size);
 unsigned int marena_parameter_get(const char *name);
 void marena_parameter_set(const char *name, unsigned int value);
 
-/*
- * graph_make() - a binary tree, its nodes in random places
- *
- * Node i of those that come back has nodes 2i+1 and 2i+2 below it, and node 0 is
- * the root, by which all stay. The caller frees the array.
+/**
+ * enum shape - of a graph
+ * @TREE_RANDOM: a binary tree, its nodes in random places
+ * @TREE_IN_ORDER: a binary tree, its nodes row by row
+ * @LIST: each node refers to the one that was made after it
  */
+enum shape { TREE_RANDOM, TREE_IN_ORDER, LIST };
+
+/*
+ * graph_make_shape() - a graph of so many nodes
+ *
+ * Node i of those that come back has nodes 2i+1 and 2i+2 below it if it is a tree,
+ * and node 0 is the root, by which all stay. The caller frees the array.
+ */
+struct node **graph_make_shape(const struct peer *peer, unsigned long n,
+			       enum shape shape);
+
+/* graph_make(): the one in random places */
 struct node **graph_make(const struct peer *peer, unsigned long n);
 
 /*

@@ -322,6 +322,8 @@ static const struct contestant contestants[] = {
 	  .setup = set_up, .turn = take_turn },
 	{ .key = "bdwgc", .title = "bdwgc", .peer = &peer_bdwgc_paced,
 	  .setup = set_up, .turn = take_turn },
+	/* All of it is in programs.go. */
+	{ .key = "go", .title = "Go", .library = "go" },
 	{ .key = "glibc", .title = "glibc's malloc", .peer = &peer_plain,
 	  .setup = set_up, .turn = take_turn },
 	{ .key = "jemalloc", .title = "jemalloc", .library = "jemalloc",
@@ -331,17 +333,21 @@ static const struct contestant contestants[] = {
 	{ 0 },
 };
 
-#define TO(peer, key, title)						\
-	{ title, { "marena", key }, { peer, key }, 0, 0 }
+#define TO(peer, key, text)						\
+	{ .title = text, .of = { "marena", key }, .to = { peer, key } }
 
 static const struct ratio ratios[] = {
 	TO("bdwgc", "trees", "GCBench, to bdwgc"),
+	TO("go", "trees", "GCBench, to Go"),
 	TO("mimalloc", "trees", "GCBench, to mimalloc"),
 	TO("bdwgc", "queue", "queue, to bdwgc"),
+	TO("go", "queue", "queue, to Go"),
 	TO("mimalloc", "queue", "queue, to mimalloc"),
 	TO("bdwgc", "table", "hash table, to bdwgc"),
+	TO("go", "table", "hash table, to Go"),
 	TO("mimalloc", "table", "hash table, to mimalloc"),
 	TO("bdwgc", "cache", "cache, to bdwgc"),
+	TO("go", "cache", "cache, to Go"),
 	TO("mimalloc", "cache", "cache, to mimalloc"),
 	{ 0 },
 };

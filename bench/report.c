@@ -13,7 +13,8 @@
  *	          "value": X, "at_most": X, "at_least": X, "reached": BOOL } ] } } }
  *
  * Of a ratio without a goal the last three are not there, and of one that has
- * one, one of the bounds. Contestants that the options left out are not there,
+ * one, one of the bounds. A goal for a value by itself is among them, without "to",
+ * and with the value's "unit". Contestants that the options left out are not there,
  * nor are ratios of them. What comes to it later leaves these as they are.
  */
 #include <err.h>
@@ -144,17 +145,33 @@ static void report_values(const struct workload *workload,
 
 /* ---- ratios --------------------------------------------------------------- */
 
+static const struct metric *find_metric(const struct workload *workload,
+					const char *key)
+{
+	const struct metric *metric = workload->metrics;
+
+	while (strcmp(metric->key, key))
+		metric++;
+	return metric;
+}
+
 /* find_value(): a median, NAN if there is none */
 static double find_value(const struct workload *workload,
 			 const struct results *results, struct value value)
 {
-	unsigned int c, m;
+	long m = find_metric(workload, value.metric) - workload->metrics;
+	unsigned int c;
 
 	for (c = 0; strcmp(workload->contestants[c].key, value.contestant); c++)
 		;
-	for (m = 0; strcmp(workload->metrics[m].key, value.metric); m++)
-		;
 	return results->taken_part[c] ? results->series[c][m].median : NAN;
+}
+
+static bool has_goal(const struct ratio *ratio)
+{
+	if (ratio->natively && is_emulated())
+		return false;
+	return ratio->at_most || ratio->at_least;
 }
 
 static bool is_reached(const struct ratio *ratio, double value)
@@ -163,36 +180,49 @@ static bool is_reached(const struct ratio *ratio, double value)
 				value >= ratio->at_least;
 }
 
-static void ratio_row(const struct ratio *ratio, double value)
+/* unit_of(): "x" where it is a ratio indeed */
+static const char *unit_of(const struct workload *workload,
+			   const struct ratio *ratio)
+{
+	return ratio->to.contestant ? "x" :
+				      find_metric(workload, ratio->of.metric)->unit;
+}
+
+static void ratio_row(const struct ratio *ratio, double value, const char *unit)
 {
 	double goal = ratio->at_most ? ratio->at_most : ratio->at_least;
 
-	printf("  %-58s %11.3g", ratio->title, value);
-	if (goal)
-		printf(" x      goal: %s %.4g: %s",
+	printf("  %-58s %11.3g ", ratio->title, value);
+	if (has_goal(ratio))
+		printf("%-6s goal: %s %.4g: %s", unit,
 		       ratio->at_most ? "<=" : ">=", goal,
 		       is_reached(ratio, value) ? "reached" : "MISSED");
 	else
-		fputs(" x", stdout);
+		fputs(unit, stdout);
 	putchar('\n');
 }
 
-static void ratio_json(const struct ratio *ratio, double value, bool first)
+static void ratio_json(const struct ratio *ratio, double value,
+		       const char *unit, bool first)
 {
 	fprintf(json, "%s\n\t\t\t\t{ \"title\": \"%s\",\n",
 		first ? "" : ",", ratio->title);
 	fprintf(json, "\t\t\t\t\t\"of\": [ \"%s\", \"%s\" ],",
 		ratio->of.contestant, ratio->of.metric);
-	fprintf(json, " \"to\": [ \"%s\", \"%s\" ],\n",
-		ratio->to.contestant, ratio->to.metric);
+	if (ratio->to.contestant)
+		fprintf(json, " \"to\": [ \"%s\", \"%s\" ],\n",
+			ratio->to.contestant, ratio->to.metric);
+	else
+		fprintf(json, " \"unit\": \"%s\",\n", unit);
 	fprintf(json, "\t\t\t\t\t\"value\": %.6g", value);
-	if (ratio->at_most)
-		fprintf(json, ", \"at_most\": %g", ratio->at_most);
-	if (ratio->at_least)
-		fprintf(json, ", \"at_least\": %g", ratio->at_least);
-	if (ratio->at_most || ratio->at_least)
+	if (has_goal(ratio)) {
+		if (ratio->at_most)
+			fprintf(json, ", \"at_most\": %g", ratio->at_most);
+		if (ratio->at_least)
+			fprintf(json, ", \"at_least\": %g", ratio->at_least);
 		fprintf(json, ", \"reached\": %s",
 			is_reached(ratio, value) ? "true" : "false");
+	}
 	fputs(" }", json);
 }
 
@@ -200,17 +230,20 @@ static void report_ratios(const struct workload *workload,
 			  const struct results *results)
 {
 	const struct ratio *ratio = workload->ratios;
+	const char *unit;
 	bool first = true;
 	double value;
 
 	for (; ratio->title; ratio++) {
-		value = find_value(workload, results, ratio->of) /
-			find_value(workload, results, ratio->to);
+		value = find_value(workload, results, ratio->of);
+		if (ratio->to.contestant)
+			value /= find_value(workload, results, ratio->to);
 		if (!isfinite(value))
 			continue;
-		ratio_row(ratio, value);
+		unit = unit_of(workload, ratio);
+		ratio_row(ratio, value, unit);
 		if (json)
-			ratio_json(ratio, value, first);
+			ratio_json(ratio, value, unit, first);
 		first = false;
 	}
 }

@@ -3,7 +3,9 @@
 #include <err.h>
 #include <errno.h>
 #include <marena.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -66,6 +68,18 @@ void check(int error, const char *what)
 {
 	if (error < 0)
 		errx(1, "%s: %s", what, marena_strerror(error));
+}
+
+bool is_emulated(void)
+{
+	FILE *f = checked(fopen("/proc/cpuinfo", "r"), "/proc/cpuinfo");
+	bool found = false;
+	char line[1024];
+
+	while (!found && fgets(line, sizeof(line), f))
+		found = strstr(line, "QEMU TCG");
+	fclose(f);
+	return found;
 }
 
 void *map_memory(size_t bytes)

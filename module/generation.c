@@ -369,6 +369,11 @@ static void marena_span_age(struct marena_arena *arena,
 	for (word = 0; word < bits.words; word++) {
 		unsigned long used = READ_ONCE(bits.alloc[word]);
 
+		/* As in most words where objects die young. */
+		if (!(bits.mark[word] | bits.low[word] | bits.high[word])) {
+			young |= swept ? used : 0;
+			continue;
+		}
 		bits.low[word] &= bits.mark[word];
 		bits.high[word] &= bits.mark[word];
 		marena_word_age(&bits.low[word], &bits.high[word],

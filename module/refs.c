@@ -46,6 +46,9 @@
 #define MARENA_REFS_RUN		512
 #define MARENA_REFS_GAP		16
 
+/* Words of a page that are looked at together. */
+#define MARENA_REFS_PIECE	4
+
 /* In place of a copy: all that the page refers to has been shaded. */
 #define MARENA_REFS_SHADED	xa_mk_value(0)
 
@@ -189,27 +192,48 @@ static void marena_refs_note_zero(struct marena_client *client,
 	xa_set_mark(&client->pages, index, MARENA_REFS_ZERO);
 }
 
-/* Visit what a page of the map refers to. Returns false if it is zero. */
+/* Visit what a word of the map refers to, whose first byte is of that granule. */
+static bool marena_refs_visit_word(unsigned long word, u64 granule,
+				   void (*visit)(void *ctx, u64 offset),
+				   void *ctx)
+{
+	bool any = word;
+
+	while (word) {
+		unsigned int byte = __ffs(word) / BITS_PER_BYTE;
+
+		visit(ctx, (granule + byte) << MARENA_GRANULE_SHIFT);
+		word &= ~(0xffUL << byte * BITS_PER_BYTE);
+	}
+	return any;
+}
+
+static bool marena_refs_piece_is_zero(const unsigned long *words)
+{
+	BUILD_BUG_ON(MARENA_REFS_PIECE != 4);
+	return !(READ_ONCE(words[0]) | READ_ONCE(words[1]) |
+		 READ_ONCE(words[2]) | READ_ONCE(words[3]));
+}
+
+/*
+ * Visit what a page of the map refers to. Returns false if it is zero. Most of a
+ * page is, as a rule: so it is looked at in pieces of some words first.
+ */
 static bool marena_refs_visit_page(struct page *page, u64 granule,
 				   void (*visit)(void *ctx, u64 offset),
 				   void *ctx)
 {
 	const unsigned long *words = page_address(page);
 	bool any = false;
-	unsigned int i;
+	unsigned int i, j;
 
-	for (i = 0; i < PAGE_SIZE / sizeof(long); i++) {
-		unsigned long word = READ_ONCE(words[i]);
-
-		if (word)
-			any = true;
-		while (word) {
-			unsigned int byte = __ffs(word) / BITS_PER_BYTE;
-
-			visit(ctx, (granule + i * sizeof(long) + byte) <<
-				   MARENA_GRANULE_SHIFT);
-			word &= ~(0xffUL << byte * BITS_PER_BYTE);
-		}
+	for (i = 0; i < PAGE_SIZE / sizeof(long); i += MARENA_REFS_PIECE) {
+		if (marena_refs_piece_is_zero(&words[i]))
+			continue;
+		for (j = i; j < i + MARENA_REFS_PIECE; j++)
+			any |= marena_refs_visit_word(READ_ONCE(words[j]),
+						      granule + j * sizeof(long),
+						      visit, ctx);
 	}
 	return any;
 }

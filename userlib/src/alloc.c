@@ -13,16 +13,16 @@
 /* Marks the slot of that granule as an object, if it is free. */
 static inline bool slot_take(struct marena *a, size_t granule)
 {
-	uint8_t *byte = &a->alloc_map[granule / 8];
-	uint8_t bit = 1U << granule % 8;
-	uint8_t bits = __atomic_load_n(byte, __ATOMIC_RELAXED);
+	uint64_t *word = &a->alloc_map[granule / 64];
+	uint64_t bits = __atomic_load_n(word, __ATOMIC_RELAXED);
+	uint64_t bit = 1ULL << granule % 64;
 
-	if (bits & bit)
+	if (unlikely(bits & bit))
 		return false;
 	/* Whoever sees the object sees that it is held (MARENA_FREE). */
 	__atomic_store_n(&a->refs[granule], 1, __ATOMIC_RELAXED);
-	/* No other thread writes the byte: a span is many whole bytes. */
-	__atomic_store_n(byte, bits | bit, __ATOMIC_RELEASE);
+	/* No other thread writes the word: a span is many whole words. */
+	__atomic_store_n(word, bits | bit, __ATOMIC_RELEASE);
 	return true;
 }
 
@@ -45,7 +45,11 @@ static inline void *lease_take(struct marena *a, const struct marena_thread *t,
 	return NULL;
 }
 
-/* A lease, and a slot of it; NULL in *p where the lease ended in between. */
+/*
+ * A lease, and a slot of it; NULL in *p where the lease ended in between. A lease
+ * for the gate as it is now is one whose gate the thread has seen: where it could
+ * not see it, there is no lease.
+ */
 static int lease_and_take(struct marena *a, struct marena_thread *t,
 			  const struct lease_request *request,
 			  struct lease *lease, void **p)
@@ -53,10 +57,13 @@ static int lease_and_take(struct marena *a, struct marena_thread *t,
 	int err;
 
 	err = marena_lease(a, t, request, lease);
-	if (!err)
-		err = section_enter(a, t);
 	if (err)
 		return err;
+	err = section_enter(a, t);
+	if (err) {
+		lease->next = lease->end;
+		return err;
+	}
 	*p = lease_take(a, t, lease);
 	section_leave(t);
 	return 0;
@@ -100,6 +107,9 @@ static __attribute__((noinline)) void *alloc_large(struct marena *a,
 	};
 	struct lease lease;
 
+	/* The class of no bytes at all is this one, too. */
+	if (!bytes)
+		return marena_fail(-EINVAL);
 	return alloc_leased(a, t, &request, &lease);
 }
 
@@ -113,21 +123,21 @@ static inline void *leases_take(struct marena *a, struct marena_thread *t,
 }
 
 /*
- * In a section. The same where the lease is where it is first looked for, and its
- * next slot is free, as most are: so that few registers do.
+ * In a section, for which the gate was that. The same where the lease is where it is
+ * first looked for, and its next slot is free, as most are.
  */
 static inline void *leases_take_first(struct marena *a, struct marena_thread *t,
-				      uint64_t key)
+				      uint64_t key, uint32_t gate)
 {
 	struct lease *lease = &t->leases.leases[lease_hash(&t->leases, key)];
 	uintptr_t slot = lease->next;
 
-	if (unlikely(lease->key != key || lease->gate != t->gate ||
-		     slot >= lease->end ||
-		     !slot_take(a, (slot - a->base) >> MARENA_GRANULE_SHIFT)))
+	if (unlikely(lease->key != key || lease->gate != gate ||
+		     slot >= lease->end))
 		return NULL;
 	lease->next = slot + lease->bytes;
-	return (void *)slot;
+	return likely(slot_take(a, (slot - a->base) >> MARENA_GRANULE_SHIFT)) ?
+		(void *)slot : NULL;
 }
 
 /*
@@ -136,11 +146,12 @@ static inline void *leases_take_first(struct marena *a, struct marena_thread *t,
  */
 static __attribute__((noinline)) void *alloc_slow(struct marena *a,
 						  struct marena_thread *t,
-						  uint64_t key, uint64_t element)
+						  uint64_t key)
 {
-	uint32_t class = lease_key_class(key);
+	uint32_t type = lease_key_type(key), class = lease_key_class(key);
+	uint64_t element = marena_type_find(a, type)->size;
 	struct lease_request request = {
-		.type = lease_key_type(key),
+		.type = type,
 		.class = class,
 		/* The largest request of the class that the type allows. */
 		.bytes = class_bytes(class) / element * element,
@@ -162,19 +173,31 @@ static __attribute__((noinline)) void *alloc_slow(struct marena *a,
 	return alloc_leased(a, t, &request, lease);
 }
 
-static inline void *alloc_small(struct marena *a, struct marena_thread *t,
-				int type, uint32_t class, uint64_t element)
+static __attribute__((noinline)) void *alloc_inside(struct marena *a,
+						    struct marena_thread *t,
+						    uint64_t key)
 {
-	uint64_t key = lease_key(type, class);
-	bool outside = !t->depth;
-	void *p = NULL;
+	void *p = leases_take_first(a, t, key, t->gate);
 
-	if (likely(!outside || section_try(a, t))) {
-		p = leases_take_first(a, t, key);
-		if (outside)
-			section_close(t);
-	}
-	return likely(p) ? p : alloc_slow(a, t, key, element);
+	return likely(p) ? p : alloc_slow(a, t, key);
+}
+
+/*
+ * A thread that is in no section begins one, in which nothing is called. What it
+ * compares is the gate as it is then: a lease for that is one that it got after it
+ * saw the gate so, see lease_and_take().
+ */
+static inline __attribute__((always_inline)) void *
+alloc_small(struct marena *a, struct marena_thread *t, uint64_t key)
+{
+	void *p;
+
+	if (unlikely(t->depth))
+		return alloc_inside(a, t, key);
+	section_open(t);
+	p = leases_take_first(a, t, key, section_gate(a));
+	section_close(t);
+	return likely(p) ? p : alloc_slow(a, t, key);
 }
 
 static void *type_unknown(const struct marena *a)
@@ -182,18 +205,19 @@ static void *type_unknown(const struct marena *a)
 	return marena_fail(a->readonly ? -EACCES : -EINVAL);
 }
 
-static inline void *alloc_array(struct marena *a, struct marena_thread *t,
-				int type, uint64_t element, uint64_t n)
+static inline __attribute__((always_inline)) void *
+alloc_array(struct marena *a, struct marena_thread *t, int type,
+	    uint64_t element, uint64_t n)
 {
 	uint64_t bytes;
 	uint32_t class;
 
-	if (unlikely(!n || __builtin_mul_overflow(element, n, &bytes)))
+	if (unlikely(__builtin_mul_overflow(element, n, &bytes)))
 		return marena_fail(-EINVAL);
 	class = class_of(bytes);
 	if (unlikely(class == CLASS_LARGE))
 		return alloc_large(a, t, type, bytes);
-	return alloc_small(a, t, type, class, element);
+	return alloc_small(a, t, lease_key(type, class));
 }
 
 static void *new_with(struct marena *a, struct marena_thread *t, int type)
@@ -202,9 +226,9 @@ static void *new_with(struct marena *a, struct marena_thread *t, int type)
 
 	if (unlikely(!info))
 		return type_unknown(a);
-	if (unlikely(info->class == CLASS_LARGE))
+	if (unlikely(lease_key_class(info->key) == CLASS_LARGE))
 		return alloc_large(a, t, type, info->size);
-	return alloc_small(a, t, type, info->class, info->size);
+	return alloc_small(a, t, info->key);
 }
 
 /* The thread used another handle before, or none. */

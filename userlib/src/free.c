@@ -7,17 +7,39 @@
 #include "ref.h"
 #include "section.h"
 
-/* Look for free slots from here on, if this is where the thread allocates. */
-static void lease_rewind(struct lease_table *table, uintptr_t object)
+static bool lease_has(const struct lease *lease, uint32_t gate, uintptr_t object)
 {
-	struct lease *lease;
+	return lease->key && lease->gate == gate && object >= lease->base &&
+	       object < lease->end;
+}
+
+/* The lease that the object lies in, or NULL. It is likely to be @last. */
+static struct lease *lease_of(const struct marena_thread *t, uintptr_t object,
+			      struct lease *last)
+{
 	uint32_t i;
 
-	for (i = 0; i <= table->mask; i++) {
-		lease = &table->leases[i];
-		if (lease->key && object >= lease->base &&
-		    object < lease->next)
-			lease->next = object;
+	if (last && lease_has(last, t->gate, object))
+		return last;
+	for (i = 0; i <= t->leases.mask; i++)
+		if (lease_has(&t->leases.leases[i], t->gate, object))
+			return &t->leases.leases[i];
+	return NULL;
+}
+
+/* Look for free slots from the first of these on, where the thread allocates. */
+static void leases_rewind(struct marena_thread *t, uint32_t nr)
+{
+	struct lease *lease, *last = NULL;
+	uint32_t i;
+
+	for (i = 0; i < nr; i++) {
+		lease = lease_of(t, t->doomed[i], last);
+		if (!lease)
+			continue;
+		if (t->doomed[i] < lease->next)
+			lease->next = t->doomed[i];
+		last = lease;
 	}
 }
 
@@ -29,15 +51,14 @@ static int doomed_free(struct marena *a, struct marena_thread *t)
 		.objects = (uintptr_t)t->doomed,
 		.nr = t->nr_doomed,
 	};
-	uint32_t i;
 	int err;
 
 	if (!cmd.nr)
 		return 0;
 	t->nr_doomed = 0;
 	err = marena_ioctl(marena_keep(a)->client_fd, MARENA_FREE, &cmd);
-	for (i = 0; !err && cmd.freed && i < cmd.nr; i++)
-		lease_rewind(&t->leases, t->doomed[i]);
+	if (!err && cmd.freed)
+		leases_rewind(t, cmd.nr);
 	return err;
 }
 

@@ -61,8 +61,9 @@ static int handle_learn(struct marena *a)
 	a->id = info.id;
 	a->base = info.base;
 	a->size = info.arena_size;
+	a->granules = a->size >> MARENA_GRANULE_SHIFT;
 	a->map_size = info.map_size;
-	a->alloc_map = (uint8_t *)a->base + info.alloc_offset;
+	a->alloc_map = (uint64_t *)(a->base + info.alloc_offset);
 	a->readonly = info.flags & MARENA_OPEN_RDONLY;
 	return 0;
 }

@@ -26,7 +26,9 @@ struct marena_types;
  *       it was forked from ever had or has; 0 where it was inherited over fork
  * @base: address of the heap
  * @size: bytes of heap
- * @alloc_map: one bit a granule of heap, set where an object starts
+ * @granules: the same, in granules
+ * @alloc_map: one bit a granule of heap, set where an object starts; in words, as
+ *             the bits of a span fill whole ones
  * @refs: one byte a granule of heap, the references to the object there
  * @control: the client's gate
  * @slots: the client's thread slots
@@ -47,7 +49,8 @@ struct marena {
 	uint64_t key;
 	uintptr_t base;
 	uint64_t size;
-	uint8_t *alloc_map;
+	size_t granules;
+	uint64_t *alloc_map;
 	uint8_t *refs;
 	const struct marena_control *control;
 	struct marena_slot *slots;
@@ -91,8 +94,10 @@ static inline bool marena_granule(const struct marena *a, const void *p,
 {
 	uintptr_t offset = (uintptr_t)p - a->base;
 
-	*granule = offset >> MARENA_GRANULE_SHIFT;
-	return likely(offset < a->size && !(offset & (MARENA_GRANULE - 1)));
+	/* A rotation: what is no multiple becomes a very large number. */
+	*granule = offset >> MARENA_GRANULE_SHIFT |
+		   offset << (64 - MARENA_GRANULE_SHIFT);
+	return likely(*granule < a->granules);
 }
 
 /* process.c */

@@ -1,14 +1,24 @@
 // SPDX-License-Identifier: LGPL-2.1-only OR MIT
 /* Leases: getting them, keeping them, giving them back. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "section.h"
 
-#define LEASES_MIN	16
+/* Opaque objects of all classes have places of their own in it. */
+#define LEASES_MIN	64
+
+static struct lease *leases_alloc(size_t nr)
+{
+	size_t bytes = nr * sizeof(struct lease);
+	struct lease *leases = aligned_alloc(sizeof(struct lease), bytes);
+
+	return leases ? memset(leases, 0, bytes) : NULL;
+}
 
 int marena_leases_init(struct lease_table *table)
 {
-	table->leases = calloc(LEASES_MIN, sizeof(table->leases[0]));
+	table->leases = leases_alloc(LEASES_MIN);
 	table->mask = LEASES_MIN - 1;
 	table->used = 0;
 	return table->leases ? 0 : -ENOMEM;
@@ -30,7 +40,7 @@ static int leases_rehash(struct lease_table *table, uint32_t gate)
 			new.used++;
 	while (4 * new.used > new.mask)
 		new.mask = 2 * new.mask + 1;
-	new.leases = calloc((size_t)new.mask + 1, sizeof(new.leases[0]));
+	new.leases = leases_alloc((size_t)new.mask + 1);
 	if (!new.leases)
 		return -ENOMEM;
 	for (i = 0; i <= table->mask; i++)

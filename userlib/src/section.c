@@ -62,7 +62,7 @@ int marena_enter(struct marena *a)
 	return section_enter(a, t);
 }
 
-static int leave(struct marena_thread *t)
+static inline int leave(struct marena_thread *t)
 {
 	if (unlikely(!t->depth))
 		return -EINVAL;

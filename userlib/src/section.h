@@ -34,10 +34,17 @@ static inline void section_close(struct marena_thread *t)
 	__atomic_store_n(&t->slot->section, 0, __ATOMIC_RELEASE);
 }
 
+/*
+ * The depth of outermost sections is compared and stored as a constant, so that no
+ * processor waits for the one that was stored last to come back.
+ */
 static inline int section_enter(struct marena *a, struct marena_thread *t)
 {
-	if (t->depth++)
+	if (unlikely(t->depth)) {
+		t->depth++;
 		return 0;
+	}
+	t->depth = 1;
 	section_open(t);
 	if (likely(section_gate(a) == t->gate))
 		return 0;
@@ -46,21 +53,12 @@ static inline int section_enter(struct marena *a, struct marena_thread *t)
 
 static inline void section_leave(struct marena_thread *t)
 {
-	if (!--t->depth)
-		section_close(t);
-}
-
-/*
- * A section in which nothing is called, begun by a thread that is in none. False:
- * the gate is not as it was, and there is none.
- */
-static inline bool section_try(const struct marena *a, struct marena_thread *t)
-{
-	section_open(t);
-	if (likely(section_gate(a) == t->gate))
-		return true;
+	if (unlikely(t->depth != 1)) {
+		t->depth--;
+		return;
+	}
+	t->depth = 0;
 	section_close(t);
-	return false;
 }
 
 #endif /* _LIBMARENA_SECTION_H */

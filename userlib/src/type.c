@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "class.h"
+#include "lease.h"
 #include "type.h"
 
 #define TYPES_MIN	16
@@ -61,7 +62,7 @@ static void types_set(struct marena *a, uint32_t id, uint64_t size)
 
 	if (info->size)
 		return;
-	info->class = class_of(size);
+	info->key = lease_key(id, class_of(size));
 	__atomic_store_n(&info->size, size, __ATOMIC_RELEASE);
 }
 

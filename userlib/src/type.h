@@ -8,11 +8,11 @@
 /**
  * struct marena_type_info - what allocation needs to know of a type
  * @size: bytes of an element; 0: the id is not known. Written last
- * @class: the size class of one element
+ * @key: of leases for one element
  */
 struct marena_type_info {
 	uint64_t size;
-	uint32_t class;
+	uint64_t key;
 };
 
 /**

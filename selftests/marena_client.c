@@ -161,8 +161,21 @@ void mt_take(struct mt_client *c, const void *object)
 	}
 }
 
+/* From a count that is neither of the two limits: that needs no section. */
+static bool change_count(__u8 *byte, int by)
+{
+	__u8 old = __atomic_load_n(byte, __ATOMIC_RELAXED);
+
+	return old && old != 255 &&
+	       __atomic_compare_exchange_n(byte, &old, old + by, false,
+					   __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+/* Of an object that is held. */
 void mt_get(struct mt_thread *t, const void *object)
 {
+	if (change_count(mt_refs_byte(t->client, object), 1))
+		return;
 	mt_enter(t);
 	mt_take(t->client, object);
 	mt_leave(t);
@@ -175,6 +188,8 @@ int mt_put(struct mt_thread *t, const void *object)
 	int ret = 0;
 	__u8 old;
 
+	if (change_count(byte, -1))
+		return 0;
 	mt_enter(t);
 	old = __atomic_load_n(byte, __ATOMIC_RELAXED);
 	for (;;) {

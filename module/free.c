@@ -47,7 +47,7 @@ static void marena_batch_remove(struct marena_batch *batch, unsigned int i)
 }
 
 /*
- * Where a span is leased, a thread may be writing the very byte of the alloc map
+ * Where a span is leased, a thread may be writing the very word of the alloc map
  * that is to be changed, and undo it. Then the object dies in the next cycle,
  * again; so one whose death is told is left to that at once. The sweep goes
  * through a large object that is not leased in pieces, and finds it as it was.

@@ -69,8 +69,12 @@ tools: lib
 examples: lib
 	$(call into,examples,all)
 
+# Go is large, and the rest can be built without.
+peers:
+	@scripts/need go
+
 benchmarks: lib
-	@scripts/need c++ boost gc jemalloc mimalloc go
+	@scripts/need c++ boost gc jemalloc mimalloc
 	$(call into,bench,all)
 
 # ---- installing ------------------------------------------------------------
@@ -153,7 +157,7 @@ bench-native: override KERNEL = native
 bench bench-native: override EXTRA += $(build)/bench/root
 bench bench-native: SHARE = $(build)/bench/results
 bench bench-native: TIMEOUT := $(or $(TIMEOUT),3600)
-bench bench-native: benchmarks
+bench bench-native: peers benchmarks
 	@mkdir -p $(build)/bench/results
 	$(call into,bench,install,BENCHDIR=/usr/lib/marena/bench DESTDIR=$(build)/bench/root)
 	+@vm/run
@@ -243,6 +247,6 @@ export HELP
 help:
 	@echo "$$HELP"
 
-.PHONY: all module lib tools examples benchmarks install modules_install \
+.PHONY: all module lib tools examples peers benchmarks install modules_install \
 	stage stage-parts vm test coverage test-full soak fuzz demo bench bench-native bench-compare bench-readme litmus \
 	check check-model clean distclean help

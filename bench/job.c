@@ -16,6 +16,7 @@
 
 #include "bench.h"
 #include "peer.h"
+#include "wordindex.h"
 
 #define NAME		"marena-bench-job"
 #define FILES		60
@@ -23,11 +24,7 @@
 #define BUILDERS	3
 #define MAX_PATH	64
 
-/* The main() of examples/wordindex.c, over an arena and over plain/marena.h. */
-int wordindex_marena(int argc, char **argv);
-int wordindex_malloc(int argc, char **argv);
-
-static char directory[] = "/tmp/marena-bench-XXXXXX";
+static char directory[MAX_PATH / 2];
 
 static const struct metric metrics[] = {
 	{ "job", "an index made and listed", "ms" },
@@ -102,9 +99,12 @@ static void redirect(void)
 
 static void run_step(program run, const char *step)
 {
-	char *argv[] = { (char *)"wordindex", (char *)step, (char *)NAME, NULL };
+	char *words[4] = { NULL };
 
-	if (run(3, argv))
+	words[0] = checked(strdup("wordindex"), "strdup");
+	words[1] = checked(strdup(step), "strdup");
+	words[2] = checked(strdup(NAME), "strdup");
+	if (run(3, words))
 		errx(1, "wordindex %s has failed", step);
 }
 
@@ -161,6 +161,7 @@ static void set_up(const struct contestant *c, const struct options *options)
 {
 	(void)c;
 	(void)options;
+	strcpy(directory, "/tmp/marena-bench-XXXXXX");
 	checked(mkdtemp(directory), directory);
 	atexit(remove_files);
 	write_files();

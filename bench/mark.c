@@ -65,13 +65,17 @@ static void mark_by(const struct contestant *c, const struct options *options,
 }
 
 /* Of the shapes but the random tree: one marker, and the limit. */
-#define SHAPE(name, text, its_set_up)					\
+#define MARENA(name, text, its_set_up)					\
 	{ .key = "marena-" name, .title = "marena, " text,		\
 	  .peer = &peer_marena, .arg = 1, .setup = its_set_up,		\
-	  .turn = mark_by },						\
+	  .turn = mark_by }
+
+#define BDWGC(name, text, its_set_up)					\
 	{ .key = "bdwgc-" name, .title = "bdwgc, " text,		\
 	  .peer = &peer_bdwgc, .environment = "GC_MARKERS=1",		\
-	  .setup = its_set_up, .turn = mark },				\
+	  .setup = its_set_up, .turn = mark }
+
+#define LIMIT(name, text, its_set_up)					\
 	{ .key = "limit-" name, .title = "plain traversal, " text,	\
 	  .peer = &peer_traversal, .setup = its_set_up, .turn = mark }
 
@@ -86,29 +90,36 @@ static const struct contestant contestants[] = {
 	  .environment = "GC_MARKERS=2", .setup = set_up_random, .turn = mark },
 	{ .key = "limit", .title = "plain traversal", .peer = &peer_traversal,
 	  .setup = set_up_random, .turn = mark },
-	SHAPE("ordered", "in order", set_up_in_order),
-	SHAPE("list", "a list", set_up_list),
+	MARENA("ordered", "in order", set_up_in_order),
+	BDWGC("ordered", "in order", set_up_in_order),
+	LIMIT("ordered", "in order", set_up_in_order),
+	MARENA("list", "a list", set_up_list),
+	BDWGC("list", "a list", set_up_list),
+	LIMIT("list", "a list", set_up_list),
 	{ 0 },
 };
 
-#define RATE(its, other)						\
-	.of = { its, "rate" }, .to = { other, "rate" }
-
 static const struct ratio ratios[] = {
-	{ .title = "marena to bdwgc, 1 marker", RATE("marena-1", "bdwgc-1"),
+	{ .title = "marena to bdwgc, 1 marker",
+	  .of = { "marena-1", "rate" }, .to = { "bdwgc-1", "rate" },
 	  .at_least = 2 },
-	{ .title = "marena, 2 markers to 1", RATE("marena-2", "marena-1"),
+	{ .title = "marena, 2 markers to 1",
+	  .of = { "marena-2", "rate" }, .to = { "marena-1", "rate" },
 	  .at_least = 1.7 },
-	{ .title = "marena to bdwgc, 2 markers", RATE("marena-2", "bdwgc-2") },
-	{ .title = "marena to plain traversal", RATE("marena-1", "limit"),
+	{ .title = "marena to bdwgc, 2 markers",
+	  .of = { "marena-2", "rate" }, .to = { "bdwgc-2", "rate" } },
+	{ .title = "marena to plain traversal",
+	  .of = { "marena-1", "rate" }, .to = { "limit", "rate" },
 	  .at_least = 0.7 },
-	{ .title = "marena to bdwgc, in order", RATE("marena-ordered", "bdwgc-ordered") },
+	{ .title = "marena to bdwgc, in order",
+	  .of = { "marena-ordered", "rate" }, .to = { "bdwgc-ordered", "rate" } },
 	{ .title = "marena to plain traversal, in order",
-	  RATE("marena-ordered", "limit-ordered"),
+	  .of = { "marena-ordered", "rate" }, .to = { "limit-ordered", "rate" },
 	  .at_least = 0.7 },
-	{ .title = "marena to bdwgc, a list", RATE("marena-list", "bdwgc-list") },
+	{ .title = "marena to bdwgc, a list",
+	  .of = { "marena-list", "rate" }, .to = { "bdwgc-list", "rate" } },
 	{ .title = "marena to plain traversal, a list",
-	  RATE("marena-list", "limit-list"),
+	  .of = { "marena-list", "rate" }, .to = { "limit-list", "rate" },
 	  .at_least = 0.7 },
 	{ 0 },
 };

@@ -7,6 +7,7 @@
  * the values of a turn.
  */
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
@@ -98,7 +99,7 @@ static void execute(const struct workload *workload, const struct contestant *c,
 	if (c->environment)
 		putenv((char *)c->environment);
 	execv(program, args);
-	err(1, "%s", program);
+	not_here(errno == ENOENT ? "that program was not built" : strerror(errno));
 }
 
 static void start(struct player *player, const struct workload *workload,

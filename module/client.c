@@ -72,11 +72,11 @@ static int marena_client_try_enlist(struct marena_client *client)
 	int err = -ENOSPC;
 
 	spin_lock(&arena->client_lock);
-	if (!marena_gate_is_open(arena))
+	if (!marena_gate_is_open(arena)) {
 		err = -EAGAIN;
-	else if (arena->nr_clients < MARENA_MAX_CLIENTS &&
-	    marena_clients_of_mm(arena, client->mm) <
-	    MARENA_MAX_PROCESS_CLIENTS) {
+	} else if (arena->nr_clients < MARENA_MAX_CLIENTS &&
+		   marena_clients_of_mm(arena, client->mm) <
+		   MARENA_MAX_PROCESS_CLIENTS) {
 		WRITE_ONCE(client->control->gate, arena->gate);
 		WRITE_ONCE(client->control->weak, arena->weak);
 		list_add_tail(&client->link, &arena->clients);

@@ -146,12 +146,11 @@ static inline void *leases_take_first(struct marena *a, struct marena_thread *t,
  */
 static __attribute__((noinline)) void *alloc_slow(struct marena *a,
 						  struct marena_thread *t,
-						  uint64_t key)
+						  uint64_t key, uint64_t element)
 {
-	uint32_t type = lease_key_type(key), class = lease_key_class(key);
-	uint64_t element = marena_type_find(a, type)->size;
+	uint32_t class = lease_key_class(key);
 	struct lease_request request = {
-		.type = type,
+		.type = lease_key_type(key),
 		.class = class,
 		/* The largest request of the class that the type allows. */
 		.bytes = class_bytes(class) / element * element,
@@ -175,11 +174,12 @@ static __attribute__((noinline)) void *alloc_slow(struct marena *a,
 
 static __attribute__((noinline)) void *alloc_inside(struct marena *a,
 						    struct marena_thread *t,
-						    uint64_t key)
+						    uint64_t key,
+						    uint64_t element)
 {
 	void *p = leases_take_first(a, t, key, t->gate);
 
-	return likely(p) ? p : alloc_slow(a, t, key);
+	return likely(p) ? p : alloc_slow(a, t, key, element);
 }
 
 /*
@@ -188,16 +188,17 @@ static __attribute__((noinline)) void *alloc_inside(struct marena *a,
  * saw the gate so, see lease_and_take().
  */
 static inline __attribute__((always_inline)) void *
-alloc_small(struct marena *a, struct marena_thread *t, uint64_t key)
+alloc_small(struct marena *a, struct marena_thread *t, uint64_t key,
+	    uint64_t element)
 {
 	void *p;
 
 	if (unlikely(t->depth))
-		return alloc_inside(a, t, key);
+		return alloc_inside(a, t, key, element);
 	section_open(t);
 	p = leases_take_first(a, t, key, section_gate(a));
 	section_close(t);
-	return likely(p) ? p : alloc_slow(a, t, key);
+	return likely(p) ? p : alloc_slow(a, t, key, element);
 }
 
 static void *type_unknown(const struct marena *a)
@@ -217,7 +218,7 @@ alloc_array(struct marena *a, struct marena_thread *t, int type,
 	class = class_of(bytes);
 	if (unlikely(class == CLASS_LARGE))
 		return alloc_large(a, t, type, bytes);
-	return alloc_small(a, t, lease_key(type, class));
+	return alloc_small(a, t, lease_key(type, class), element);
 }
 
 static void *new_with(struct marena *a, struct marena_thread *t, int type)
@@ -228,7 +229,7 @@ static void *new_with(struct marena *a, struct marena_thread *t, int type)
 		return type_unknown(a);
 	if (unlikely(lease_key_class(info->key) == CLASS_LARGE))
 		return alloc_large(a, t, type, info->size);
-	return alloc_small(a, t, info->key);
+	return alloc_small(a, t, info->key, info->size);
 }
 
 /* The thread used another handle before, or none. */

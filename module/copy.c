@@ -19,8 +19,8 @@
 #include "copy.h"
 
 /* What copies may take by default: this part of the heap, and at least that. */
-#define MARENA_COPIES_PART	4
-#define MARENA_COPIES_MIN	4096
+#define MARENA_COPIES_PART	8
+#define MARENA_COPIES_MIN	1024
 
 /* Pages that the collector gets in advance, at most: 4 MiB. */
 #define MARENA_SPARES_MAX	1024UL

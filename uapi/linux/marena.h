@@ -135,8 +135,8 @@ struct marena_features {
  * @name: name in the caller's IPC namespace, without '/' or control
  *        characters; empty for an anonymous arena
  * @snapshot_limit: bytes of memory that copies of pages may take while the
- *                  collector marks, rounded up to pages; 0 for the default, a
- *                  quarter of the memory in use and at least 16 MiB. Past it
+ *                  collector marks, rounded up to pages; 0 for the default, an
+ *                  eighth of the memory in use and at least 4 MiB. Past it
  *                  pages are shaded (see struct marena_ioc_stats)
  *
  * Errors: EEXIST, EDQUOT, ENOMEM, EMFILE; ENOSPC where no address range

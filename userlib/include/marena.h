@@ -78,8 +78,8 @@ struct marena;
  *              cent; 0 for the default of 100; MARENA_GC_OFF for never
  * @reserved: 0
  * @snapshot_limit: bytes of memory that copies of pages may take while the
- *                  collector marks, 0 for the default, a quarter of the memory
- *                  in use and at least 16 MiB
+ *                  collector marks, 0 for the default, an eighth of the memory
+ *                  in use and at least 4 MiB
  *
  * Begin with MARENA_OPTIONS_INIT: the structure may grow, and 0 is the default
  * of every field but @size.

@@ -75,18 +75,25 @@ static int marena_heap_page_make(struct marena_region *region, unsigned int i,
 	return 0;
 }
 
+/* Pages were charged since the last cycle, or one runs that has not freed any yet. */
+static bool marena_fault_may_collect(struct marena_arena *arena)
+{
+	u64 enough = max_t(u64, MARENA_FAULT_FRESH, READ_ONCE(arena->charged) /
+						    MARENA_FAULT_PART);
+
+	return marena_pace_fresh(arena) >= enough ||
+	       READ_ONCE(arena->col.phase) != MARENA_PHASE_IDLE;
+}
+
 /*
  * How a fault asks for memory. Not 0: if there is none, nobody is killed for it, as
  * there may be garbage, and the fault can wait for marena_fault_collect().
  */
 gfp_t marena_fault_gfp(struct vm_fault *vmf, struct marena_arena *arena)
 {
-	u64 enough = max_t(u64, MARENA_FAULT_FRESH, READ_ONCE(arena->charged) /
-						    MARENA_FAULT_PART);
-
 	if (!fault_flag_allow_retry_first(vmf->flags) ||
 	    vmf->flags & FAULT_FLAG_RETRY_NOWAIT ||
-	    marena_pace_fresh(arena) < enough)
+	    !marena_fault_may_collect(arena))
 		return 0;
 	return __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
 }

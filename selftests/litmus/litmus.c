@@ -86,7 +86,7 @@ static const struct litmus litmuses[] = {
 static struct {
 	alignas(64) struct marena_control control;
 	alignas(64) struct marena_slot slot;
-	alignas(64) uint8_t alloc_map[64];
+	alignas(64) uint64_t alloc_map[8];
 	alignas(64) uint8_t refs[64];
 	alignas(64) unsigned long round;
 	alignas(64) unsigned long done;

@@ -719,7 +719,8 @@ struct marena_death {
  * @pages: out: pages of spans, whose reference counts were compared
  * @unmarked: out: objects that can be reached, and that the cycle did not mark
  * @dangling: out: references to free slots: of roots, of counts, and of typed
- *            fields of objects that can be reached
+ *            fields of objects that can be reached; without counts of what a
+ *            stopped thread may be making, and of processes that end
  * @miscounted: out: pages whose reference count or memory is not what the alloc
  *              map says
  * @misaccounted: out: sums of the arena that are not those of its pages and

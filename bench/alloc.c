@@ -8,7 +8,6 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "bench.h"
 #include "heap.h"
 
 #define BATCH		256
@@ -141,20 +140,6 @@ static void take_turn(const struct contestant *c, const struct options *options,
 	values[7] = time_threads(8, options);
 }
 
-static const struct contestant contestants[] = {
-	{ .key = "marena", .title = "marena, alloc and put",
-	  .heap = &heap_marena, .setup = set_up, .turn = take_turn },
-	{ .key = "counted", .title = "marena, counted, new and free",
-	  .heap = &heap_counted, .setup = set_up, .turn = take_turn },
-	{ .key = "glibc", .title = "glibc's malloc", .heap = &heap_malloc,
-	  .setup = set_up, .turn = take_turn },
-	{ .key = "jemalloc", .title = "jemalloc", .library = "jemalloc",
-	  .heap = &heap_malloc, .setup = set_up, .turn = take_turn },
-	{ .key = "mimalloc", .title = "mimalloc", .library = "mimalloc",
-	  .heap = &heap_malloc, .setup = set_up, .turn = take_turn },
-	{ 0 },
-};
-
 static const struct ratio ratios[] = {
 	{ .title = "16 bytes, to glibc's malloc",
 	  .of = { "marena", "pair_16" }, .to = { "glibc", "pair_16" },
@@ -188,6 +173,8 @@ const struct workload alloc_workload = {
 	.key = "alloc",
 	.title = "objects of 16 bytes to 64 KiB, made and given back; ns for each",
 	.metrics = metrics,
-	.contestants = contestants,
+	.contestants = heap_contestants,
+	.setup = set_up,
+	.turn = take_turn,
 	.ratios = ratios,
 };

@@ -66,8 +66,9 @@ struct sharer;
  * @sharer: what processes share, where the workload needs one
  * @arg: what distinguishes it, for the workload
  * @wanted: whether the options want it; NULL: they do
- * @setup: is called once
- * @turn: measures: sets a value for each metric it has. The others are NAN
+ * @setup: is called once; NULL: the workload's
+ * @turn: measures: sets a value for each metric it has. The others are NAN. NULL:
+ *        the workload's
  */
 struct contestant {
 	const char *key;
@@ -114,6 +115,8 @@ struct ratio {
  * @title: what the table says of it
  * @metrics: ends with a key of NULL, as the others do
  * @contestants: who does it
+ * @setup: is called once by contestants that have none of their own, or NULL
+ * @turn: measures for those that have none of their own
  * @ratios: which values are compared
  */
 struct workload {
@@ -121,6 +124,9 @@ struct workload {
 	const char *title;
 	const struct metric *metrics;
 	const struct contestant *contestants;
+	void (*setup)(const struct contestant *c, const struct options *o);
+	void (*turn)(const struct contestant *c, const struct options *o,
+		     double *values);
 	const struct ratio *ratios;
 };
 
@@ -152,6 +158,7 @@ extern const struct workload fast_workload;
 extern const struct workload alloc_workload;
 extern const struct workload faults_workload;
 extern const struct workload memory_workload;
+extern const struct workload sparse_workload;
 extern const struct workload share_workload;
 extern const struct workload programs_workload;
 extern const struct workload patterns_workload;
@@ -204,6 +211,9 @@ void check(int error, const char *what);
 
 /* is_emulated(): this machine takes many instructions for one */
 bool is_emulated(void);
+
+/* read_number(): the first one that a line of the file has after @key; or NAN */
+double read_number(const char *path, const char *key);
 
 /* map_memory(): anonymous, in pages of 4 KiB, as those of the heap are */
 void *map_memory(size_t bytes);

@@ -89,3 +89,18 @@ const struct heap heap_malloc = {
 	.alloc = alloc_malloc,
 	.free = free,
 };
+
+/* ---- all of them ---------------------------------------------------------- */
+
+const struct contestant heap_contestants[] = {
+	{ .key = "marena", .title = "marena, alloc and put",
+	  .heap = &heap_marena },
+	{ .key = "counted", .title = "marena, counted, new and free",
+	  .heap = &heap_counted },
+	{ .key = "glibc", .title = "glibc's malloc", .heap = &heap_malloc },
+	{ .key = "jemalloc", .title = "jemalloc", .library = "jemalloc",
+	  .heap = &heap_malloc },
+	{ .key = "mimalloc", .title = "mimalloc", .library = "mimalloc",
+	  .heap = &heap_malloc },
+	{ 0 },
+};

@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+#include "bench.h"
+
 /**
  * struct heap - who has the objects
  * @open: begins
@@ -26,6 +28,9 @@ extern const struct heap heap_marena;
 extern const struct heap heap_counted;
 /* malloc() and free(), whosever the program is linked with. */
 extern const struct heap heap_malloc;
+
+/* All of these, with malloc() of several libraries. */
+extern const struct contestant heap_contestants[];
 
 /* The arena of the first two. */
 struct marena *heap_arena(void);

@@ -16,6 +16,7 @@ static const struct workload *const workloads[] = {
 	&patterns_workload,
 	&faults_workload,
 	&memory_workload,
+	&sparse_workload,
 	&share_workload,
 	&programs_workload,
 	&job_workload,

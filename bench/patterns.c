@@ -12,7 +12,6 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include "bench.h"
 #include "heap.h"
 
 #define MAX_THREADS	4
@@ -226,20 +225,6 @@ static void take_turn(const struct contestant *c, const struct options *options,
 	values[4] = time_loop(run_cfrac, options->turn_ms * 1e5);
 }
 
-static const struct contestant contestants[] = {
-	{ .key = "marena", .title = "marena, alloc and put",
-	  .heap = &heap_marena, .setup = set_up, .turn = take_turn },
-	{ .key = "counted", .title = "marena, counted, new and free",
-	  .heap = &heap_counted, .setup = set_up, .turn = take_turn },
-	{ .key = "glibc", .title = "glibc's malloc", .heap = &heap_malloc,
-	  .setup = set_up, .turn = take_turn },
-	{ .key = "jemalloc", .title = "jemalloc", .library = "jemalloc",
-	  .heap = &heap_malloc, .setup = set_up, .turn = take_turn },
-	{ .key = "mimalloc", .title = "mimalloc", .library = "mimalloc",
-	  .heap = &heap_malloc, .setup = set_up, .turn = take_turn },
-	{ 0 },
-};
-
 static const struct ratio ratios[] = {
 	{ .title = "larson, 4 threads, to glibc's malloc",
 	  .of = { "marena", "larson_4" }, .to = { "glibc", "larson_4" } },
@@ -260,6 +245,8 @@ const struct workload patterns_workload = {
 	.key = "patterns",
 	.title = "allocation as programs do it: larson, xmalloc, cfrac; ns for an object",
 	.metrics = metrics,
-	.contestants = contestants,
+	.contestants = heap_contestants,
+	.setup = set_up,
+	.turn = take_turn,
 	.ratios = ratios,
 };

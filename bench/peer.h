@@ -30,8 +30,8 @@ struct cycle {
 /**
  * struct peer - who has the objects
  * @collects: it has a collector
- * @open: begins, with room for so many nodes. No cycle starts by itself, but for
- *        those peers of whom that is said
+ * @open: begins, with room for so many nodes. No cycle starts by itself
+ * @open_paced: the same, but cycles do; or NULL
  * @make: a new node, which stays until it is dropped
  * @make_array: references to so many nodes, NULL at first; it stays for good
  * @drop: from here on it stays only if it can be reached from the root, or from
@@ -47,6 +47,7 @@ struct cycle {
 struct peer {
 	bool collects;
 	void (*open)(unsigned long nodes);
+	void (*open_paced)(unsigned long nodes);
 	struct node *(*make)(void);
 	struct node **(*make_array)(unsigned long n);
 	void (*drop)(struct node *node);
@@ -66,9 +67,6 @@ extern const struct peer peer_bdwgc_incremental;
 extern const struct peer peer_plain;
 /* It has no collector, only the traversal; and so many nodes as were said. */
 extern const struct peer peer_traversal;
-/* Their cycles start by themselves. */
-extern const struct peer peer_marena_paced;
-extern const struct peer peer_bdwgc_paced;
 
 /* peer_marena.c, for workloads that are about the arena itself */
 struct marena *marena_peer_arena(void);

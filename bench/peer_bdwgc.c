@@ -115,21 +115,7 @@ static int create_bdwgc(pthread_t *thread, const pthread_attr_t *attributes,
 const struct peer peer_bdwgc = {
 	.collects = true,
 	.open = open_bdwgc,
-	.make = make_bdwgc,
-	.make_array = make_bdwgc_array,
-	.drop = leave_node,
-	.release = leave_node,
-	.set_root = set_bdwgc_root,
-	.close_graph = GC_enable,
-	.enter = nothing,
-	.leave = nothing,
-	.collect = collect_bdwgc,
-	.create = create_bdwgc,
-};
-
-const struct peer peer_bdwgc_paced = {
-	.collects = true,
-	.open = open_paced,
+	.open_paced = open_paced,
 	.make = make_bdwgc,
 	.make_array = make_bdwgc_array,
 	.drop = leave_node,

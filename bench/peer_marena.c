@@ -139,21 +139,7 @@ static void leave_node(struct node *node)
 const struct peer peer_marena = {
 	.collects = true,
 	.open = open_marena,
-	.make = make_marena,
-	.make_array = make_marena_array,
-	.drop = drop_marena,
-	.release = leave_node,
-	.set_root = set_marena_root,
-	.close_graph = nothing,
-	.enter = enter_marena,
-	.leave = leave_marena,
-	.collect = collect_marena,
-	.create = pthread_create,
-};
-
-const struct peer peer_marena_paced = {
-	.collects = true,
-	.open = open_paced,
+	.open_paced = open_paced,
 	.make = make_marena,
 	.make_array = make_marena_array,
 	.drop = drop_marena,
@@ -196,6 +182,7 @@ static void collect_plain(struct cycle *cycle)
 const struct peer peer_plain = {
 	.collects = false,
 	.open = open_plain,
+	.open_paced = open_plain,
 	.make = make_plain,
 	.make_array = make_plain_array,
 	.drop = leave_node,

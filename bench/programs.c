@@ -290,7 +290,7 @@ static void set_up(const struct contestant *c, const struct options *options)
 	nr_buckets = nr_keys / BUCKET_ENTRIES + 1;
 	nr_cached = nr_keys / CACHE_SHARE + 1;
 	chance = 88172645463325252;
-	peer->open(nr_keys);
+	peer->open_paced(nr_keys);
 	long_tree = tree_bottom_up(LONG_DEPTH);
 	queue = peer->make();
 	for (i = 0; i < QUEUE_LENGTH; i++)
@@ -318,18 +318,15 @@ static void take_turn(const struct contestant *c, const struct options *options,
 }
 
 static const struct contestant contestants[] = {
-	{ .key = "marena", .title = "marena", .peer = &peer_marena_paced,
-	  .setup = set_up, .turn = take_turn },
-	{ .key = "bdwgc", .title = "bdwgc", .peer = &peer_bdwgc_paced,
-	  .setup = set_up, .turn = take_turn },
+	{ .key = "marena", .title = "marena", .peer = &peer_marena },
+	{ .key = "bdwgc", .title = "bdwgc", .peer = &peer_bdwgc },
 	/* All of it is in programs.go. */
 	{ .key = "go", .title = "Go", .library = "go" },
-	{ .key = "glibc", .title = "glibc's malloc", .peer = &peer_plain,
-	  .setup = set_up, .turn = take_turn },
+	{ .key = "glibc", .title = "glibc's malloc", .peer = &peer_plain },
 	{ .key = "jemalloc", .title = "jemalloc", .library = "jemalloc",
-	  .peer = &peer_plain, .setup = set_up, .turn = take_turn },
+	  .peer = &peer_plain },
 	{ .key = "mimalloc", .title = "mimalloc", .library = "mimalloc",
-	  .peer = &peer_plain, .setup = set_up, .turn = take_turn },
+	  .peer = &peer_plain },
 	{ 0 },
 };
 
@@ -357,5 +354,7 @@ const struct workload programs_workload = {
 	.title = "the same programs over those who collect and those who free",
 	.metrics = metrics,
 	.contestants = contestants,
+	.setup = set_up,
+	.turn = take_turn,
 	.ratios = ratios,
 };

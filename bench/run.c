@@ -34,15 +34,15 @@ struct player {
 
 /* ---- the contestant's side ------------------------------------------------ */
 
-static void take_turn(const struct contestant *c, const struct options *options,
-		      unsigned int nr)
+static void take_turn(const struct workload *workload,
+		      const struct contestant *c, const struct options *options)
 {
+	unsigned int i, nr = nr_metrics(workload);
 	double values[MAX_METRICS];
-	unsigned int i;
 
 	for (i = 0; i < nr; i++)
 		values[i] = NAN;
-	c->turn(c, options, values);
+	(c->turn ? c->turn : workload->turn)(c, options, values);
 	for (i = 0; i < nr; i++)
 		printf("%.17g ", values[i]);
 	putchar('\n');
@@ -68,10 +68,12 @@ void run_contestant(const struct workload *workload, const char *key,
 	must(prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl");
 	if (c->setup)
 		c->setup(c, options);
+	else if (workload->setup)
+		workload->setup(c, options);
 	puts("ready");
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin))
-		take_turn(c, options, nr_metrics(workload));
+		take_turn(workload, c, options);
 	exit(0);
 }
 

@@ -150,18 +150,14 @@ static void take_turn(const struct contestant *c, const struct options *options,
 #define SOME	16
 
 static const struct contestant contestants[] = {
-	{ .key = "marena", .title = "marena", .peer = &peer_marena, .arg = SOME,
-	  .setup = set_up, .turn = take_turn },
-	{ .key = "bdwgc", .title = "bdwgc", .peer = &peer_bdwgc, .arg = SOME,
-	  .setup = set_up, .turn = take_turn },
+	{ .key = "marena", .title = "marena", .peer = &peer_marena, .arg = SOME },
+	{ .key = "bdwgc", .title = "bdwgc", .peer = &peer_bdwgc, .arg = SOME },
 	{ .key = "bdwgc-incremental", .title = "bdwgc, incremental",
-	  .peer = &peer_bdwgc_incremental, .arg = SOME,
-	  .setup = set_up, .turn = take_turn },
+	  .peer = &peer_bdwgc_incremental, .arg = SOME },
 	{ .key = "marena-steps", .title = "marena, steps alone",
-	  .peer = &peer_marena, .setup = set_up, .turn = take_turn },
+	  .peer = &peer_marena },
 	{ .key = "bdwgc-incremental-steps",
-	  .title = "bdwgc, incremental, steps", .peer = &peer_bdwgc_incremental,
-	  .setup = set_up, .turn = take_turn },
+	  .title = "bdwgc, incremental, steps", .peer = &peer_bdwgc_incremental },
 	{ 0 },
 };
 
@@ -187,5 +183,7 @@ const struct workload speed_workload = {
 	.title = "threads on all CPUs, while a cycle runs and without",
 	.metrics = metrics,
 	.contestants = contestants,
+	.setup = set_up,
+	.turn = take_turn,
 	.ratios = ratios,
 };

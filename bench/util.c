@@ -3,6 +3,7 @@
 #include <err.h>
 #include <errno.h>
 #include <marena.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,20 @@ bool is_emulated(void)
 		found = strstr(line, "QEMU TCG");
 	fclose(f);
 	return found;
+}
+
+double read_number(const char *path, const char *key)
+{
+	FILE *f = checked(fopen(path, "r"), path);
+	size_t length = strlen(key);
+	double value = NAN;
+	char line[256];
+
+	while (isnan(value) && fgets(line, sizeof(line), f))
+		if (!strncmp(line, key, length))
+			value = strtod(line + length, NULL);
+	fclose(f);
+	return value;
 }
 
 void *map_memory(size_t bytes)

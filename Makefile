@@ -28,7 +28,7 @@ export BUILD := $(build)
 # A dollar sign in a command stays as it was typed.
 override RUN := $(value RUN)
 export RUN KERNEL SHARE TEXT EXTRA CPUS MEM TIMEOUT PARAMS LOAD APPEND ACCEL V TESTS
-export MINUTES SEED ROUND
+export MINUTES SEED ROUND PART RESUME STAGES
 
 DEMO_TEXT ?=
 DEMO_RUN  ?= /usr/lib/marena/examples/demo /mnt/text /mnt/share
@@ -57,6 +57,12 @@ endif
 # into DIRECTORY,TARGET,VARIABLES: runs a part's own Makefile, if it is there
 into = $(if $(wildcard $(1)/Makefile),+@$(MAKE) -C $(1) $(2) \
 	O=$(build)/$(1) PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR=$(DESTDIR) $(3))
+
+# What is installed there is made first, with the library: else, with several jobs,
+# two would make it at once.
+ifneq ($(filter stage,$(MAKECMDGOALS)),)
+lib: | stage
+endif
 
 lib:
 	@scripts/need --check cc libc
@@ -215,11 +221,14 @@ one that sees what these forgive, once, for a quarter of an hour)
                          APPEND='...'  words for the kernel command line
                          (make itself can only say 2 for any failure;
                          RUN=... vm/run ends with the command's status)
-  make test              the tests, on 6.1 and 6.12 (TESTS='name...')
+  make test              the tests, on 6.1 and 6.12 (TESTS='name...';
+                         PART=1/3: each third of them, from the first on)
   make soak MINUTES=10   all that can trouble an arena, side by side, on 6.12;
                          then memory must be what it was (SEED=1, ROUND=s)
   make coverage          the tests, and which lines of the module they ran
-  make test-full         everything, for some hours (MINUTES=2 of soak)
+  make test-full         everything, for many hours (MINUTES=2 of soak;
+                         RESUME=yes: but for what passed on this very tree;
+                         STAGES='debug-* fuzz': but for all others)
   make fuzz              the fuzzer (OPS=10000000 SEED=1 KERNEL=debug)
   make demo              the demonstration (DEMO_TEXT=DIR: what it reads)
   make bench             the project and its peers, side by side, on 6.12

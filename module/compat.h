@@ -92,13 +92,17 @@ static inline void simple_inode_init_ts(struct inode *inode)
  * Get pages of another address space for reading, from @start on. Returns how
  * many there are, 0 where that would take waiting, or an error; -EFAULT also
  * where nobody has touched anonymous memory. mmap_lock is held.
+ *
+ * FOLL_FORCE: what cannot be accessed only so that one learns which node uses it
+ * is there; where kernels obey such a mark, they say -EFAULT of a whole block. To
+ * read what the process could not is no concern of the caller's, who has looked.
  */
 static inline long marena_pages_get_remote(struct mm_struct *mm,
 					   unsigned long start,
 					   unsigned long nr,
 					   struct page **pages)
 {
-	const unsigned int flags = FOLL_NOWAIT | FOLL_DUMP;
+	const unsigned int flags = FOLL_NOWAIT | FOLL_DUMP | FOLL_FORCE;
 
 #ifdef MARENA_HAVE_GUP_REMOTE_VMAS
 	return get_user_pages_remote(mm, start, nr, flags, pages, NULL, NULL);

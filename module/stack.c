@@ -5,7 +5,8 @@
  *
  * The stacks of a process are read without waiting for anything that it, or a
  * file system, could put off for good: neither for mmap_lock, nor in a fault. It
- * is tried again until the time is over; then the stack could not be read.
+ * is tried again until the time is over; then the stack could not be read. That is
+ * so for one that takes too long as well.
  */
 #include <linux/delay.h>
 #include <linux/kthread.h>
@@ -33,15 +34,23 @@ void marena_stack_words(const struct marena_search *search, const u64 *words,
 	}
 }
 
-/* Before another try. -EBUSY: time is over; -EINTR: the arena goes. */
-int marena_stack_pause(const struct marena_search *search)
+/* -EBUSY: time is over; -EINTR: the arena goes. */
+static int marena_stack_goes_on(const struct marena_search *search)
 {
+	cond_resched();
 	if (kthread_should_stop())
 		return -EINTR;
-	if (ktime_after(ktime_get(), search->until))
-		return -EBUSY;
-	usleep_range(20, 50);
-	return 0;
+	return ktime_after(ktime_get(), search->until) ? -EBUSY : 0;
+}
+
+/* The same, before another try. */
+int marena_stack_pause(const struct marena_search *search)
+{
+	int err = marena_stack_goes_on(search);
+
+	if (!err)
+		usleep_range(20, 50);
+	return err;
 }
 
 static int marena_mm_lock(const struct marena_search *search, struct mm_struct *mm)
@@ -51,6 +60,37 @@ static int marena_mm_lock(const struct marena_search *search, struct mm_struct *
 	while (!err && !mmap_read_trylock(mm))
 		err = marena_stack_pause(search);
 	return err;
+}
+
+/* What the page table says of the block of many pages that @at is in. */
+static pmd_t marena_block(struct mm_struct *mm, unsigned long at)
+{
+	pgd_t *pgd = pgd_offset(mm, at);
+	p4d_t *p4d;
+	pud_t *pud;
+
+	if (pgd_none(READ_ONCE(*pgd)))
+		return __pmd(0);
+	p4d = p4d_offset(pgd, at);
+	if (p4d_none(READ_ONCE(*p4d)))
+		return __pmd(0);
+	pud = pud_offset(p4d, at);
+	if (pud_none(READ_ONCE(*pud)))
+		return __pmd(0);
+	return READ_ONCE(*pmd_offset(pud, at));
+}
+
+/*
+ * Nobody has touched that page of anonymous memory, or so it was said. But that
+ * is also said of a block that is being moved: it was @before, or is now; or was
+ * meanwhile, and is elsewhere.
+ */
+static bool marena_is_untouched(struct mm_struct *mm, unsigned long at,
+				pmd_t before)
+{
+	pmd_t now = marena_block(mm, at);
+
+	return pmd_same(before, now) && (pmd_none(now) || pmd_present(now));
 }
 
 /*
@@ -64,6 +104,7 @@ static long marena_pages_get(struct mm_struct *mm, unsigned long at,
 {
 	struct vm_area_struct *vma = find_vma(mm, at);
 	unsigned long nr;
+	pmd_t block;
 	long got;
 
 	if (!vma || vma->vm_start >= end)
@@ -78,13 +119,15 @@ static long marena_pages_get(struct mm_struct *mm, unsigned long at,
 	if (vma->vm_flags & (VM_IO | VM_PFNMAP))
 		return -EBUSY;
 	nr = (min(end, vma->vm_end) - at) >> PAGE_SHIFT;
+	block = marena_block(mm, at);
 	got = marena_pages_get_remote(mm, at, min(nr, MARENA_STACK_PAGES),
 				      pages);
-	/* What was never touched is 0; and bad memory nobody can read. */
-	if ((got == -EFAULT && vma_is_anonymous(vma)) || got == -EHWPOISON)
-		*skip = PAGE_SIZE;
-	else if (got == -EFAULT)
+	if (got == -EFAULT && !vma_is_anonymous(vma))
 		return -EBUSY;
+	/* What was never touched is 0; and bad memory nobody can read. */
+	if (got == -EHWPOISON ||
+	    (got == -EFAULT && marena_is_untouched(mm, at, block)))
+		*skip = PAGE_SIZE;
 	return max(got, 0L);
 }
 
@@ -127,47 +170,105 @@ static int marena_stack_read_range(const struct marena_search *search,
 		at += skip;
 		if (!got && !skip)
 			err = marena_stack_pause(search);
-		else if (kthread_should_stop())
-			err = -EINTR;
+		else if (at < end)
+			err = marena_stack_goes_on(search);
 		if (err)
 			return err;
-		cond_resched();
 	}
 	return 0;
 }
 
-/* What is a stack from @address on, in the mapping that this lies in. */
+/*
+ * Is @high more of the memory that @low ends with? A mapping comes apart where a
+ * piece of it is locked, or advice is given for it. @told: it is known that there
+ * is no other memory up there.
+ */
+static bool marena_adjoins(const struct vm_area_struct *low,
+			   const struct vm_area_struct *high, bool told)
+{
+	return low->vm_end == high->vm_start &&
+	       low->vm_flags & high->vm_flags & VM_READ &&
+	       (told || (low->anon_vma == high->anon_vma &&
+			 low->vm_file == high->vm_file));
+}
+
+/* Where the stack ends, at the latest, that @vma is a piece of; @end: or 0. */
+static unsigned long marena_stack_end(struct mm_struct *mm,
+				      const struct vm_area_struct *vma,
+				      unsigned long end)
+{
+	const unsigned long most = end ?: ULONG_MAX;
+	const struct vm_area_struct *next;
+
+	while (vma->vm_end < most) {
+		next = find_vma(mm, vma->vm_end);
+		if (!next || !marena_adjoins(vma, next, end))
+			break;
+		vma = next;
+		cond_resched();
+	}
+	return min(vma->vm_end, most);
+}
+
+/* Where the first piece is of what @vma is one of. */
+static unsigned long marena_stack_start(struct mm_struct *mm,
+					const struct vm_area_struct *vma)
+{
+	VMA_ITERATOR(vmi, mm, vma->vm_start);
+	const struct vm_area_struct *prev;
+
+	while ((prev = vma_prev(&vmi)) && marena_adjoins(prev, vma, false)) {
+		vma = prev;
+		cond_resched();
+	}
+	return vma->vm_start;
+}
+
+/* The mapping at @address, which may be where one is about to grow down to. */
+static struct vm_area_struct *marena_stack_vma(struct mm_struct *mm,
+					       unsigned long address)
+{
+	struct vm_area_struct *vma = find_vma(mm, address);
+
+	if (vma && vma->vm_start > address && !(vma->vm_flags & VM_GROWSDOWN))
+		return NULL;
+	return vma;
+}
+
+/* What is a stack from @address on. */
 static struct marena_range marena_stack_above(struct mm_struct *mm,
 					      const struct marena_stacks *stacks,
 					      unsigned long address)
 {
-	struct vm_area_struct *vma = find_vma(mm, address);
+	struct vm_area_struct *vma = marena_stack_vma(mm, address);
 	struct marena_range range = {};
+	unsigned long end;
 
-	/* That of the first thread grows down when it is touched. */
-	if (!vma || (vma->vm_start > address &&
-		     !(vma->vm_flags & VM_GROWSDOWN)))
+	if (!vma)
 		return range;
 	range.start = max(vma->vm_start, address);
-	range.end = vma->vm_end;
-	if (vma->vm_start <= stacks->home && address < stacks->home_end)
-		range.end = min(vma->vm_end, stacks->home_end);
+	range.end = marena_stack_end(mm, vma, 0);
+	if (address < stacks->home_end) {
+		end = marena_stack_end(mm, vma, stacks->home_end);
+		if (end > stacks->home)
+			range.end = end;
+	}
 	return range;
 }
 
 /*
- * Is the thread on the stack that it had at first, which is in this mapping?
- * There may be others in it.
+ * Is the thread on the stack that it had at first? There may be others in the same
+ * mapping.
  */
 static bool marena_stack_is_home(struct mm_struct *mm,
-				 const struct vm_area_struct *vma,
 				 const struct marena_stacks *stacks)
 {
-	if (find_vma(mm, stacks->sp) != vma)
+	const unsigned long sp = stacks->sp, home = stacks->home;
+	const struct vm_area_struct *vma = marena_stack_vma(mm, min(sp, home));
+
+	if (!vma || marena_stack_end(mm, vma, stacks->home_end) <= max(sp, home))
 		return false;
-	if (stacks->home_end)
-		return stacks->sp < stacks->home_end;
-	return stacks->sp <= stacks->home || vma->vm_flags & VM_GROWSDOWN;
+	return stacks->home_end || sp <= home || vma->vm_flags & VM_GROWSDOWN;
 }
 
 /*
@@ -190,8 +291,9 @@ static void marena_stacks_find(struct mm_struct *mm,
 	}
 	vma = find_vma(mm, stacks->home);
 	if (vma && vma->vm_start <= stacks->home &&
-	    !marena_stack_is_home(mm, vma, stacks))
-		*home = marena_stack_above(mm, stacks, vma->vm_start);
+	    !marena_stack_is_home(mm, stacks))
+		*home = marena_stack_above(mm, stacks,
+					   marena_stack_start(mm, vma));
 }
 
 /* Read the stacks of a thread. -EBUSY: not all of it can be read in time. */

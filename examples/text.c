@@ -83,8 +83,8 @@ long text_words(const char *path, struct text_word **words)
 
 void text_free_words(struct text_word *words, long nr)
 {
-	while (nr--)
-		free(words[nr].text);
+	for (long i = 0; i < nr; i++)
+		free(words[i].text);
 	free(words);
 }
 

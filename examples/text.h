@@ -21,6 +21,7 @@ struct text_word {
  */
 long text_words(const char *path, struct text_word **words);
 
+/* text_free_words(): frees what text_words() gave, also if that was -1. */
 void text_free_words(struct text_word *words, long nr);
 
 /* text_line(): the next line of the standard input, valid until the next. */

@@ -5,7 +5,7 @@
  * put aside for the marker. All copies together, and the pages that nobody has
  * written since, are the snapshot: the heap as it was in the rendezvous.
  *
- * A page whose span has references is in region->written from before it
+ * A page whose span has references, weak or not, is in region->written from before it
  * becomes writable until it is protected again. What takes part:
  *
  *   write fault (marena_heap_mkwrite)	collector (marena_region_protect)
@@ -116,6 +116,7 @@ static void marena_page_save(struct marena_region *region, unsigned int i,
 		copies = (void *)__get_free_page(gfp | __GFP_ZERO |
 						 __GFP_ACCOUNT |
 						 __GFP_NORETRY | __GFP_NOWARN);
+	marena_test_point();
 	spin_lock(&region->lock);
 	if (cut || READ_ONCE(arena->marking))
 		marena_page_save_locked(region, i, page, &copy, &copies);
@@ -161,10 +162,19 @@ void marena_barrier_drop(struct marena_arena *arena)
 /* ---- write faults -------------------------------------------------------- */
 
 /*
- * Is it to be protected? Only where a marker would read it. The page is locked, so
- * its span stays.
+ * Is it to be protected? Only where a marker would read it, or where it is to be
+ * remembered for weak fields. The page is locked, so its span stays.
  */
 static bool marena_page_has_refs(struct marena_region *region, unsigned int i)
+{
+	const struct marena_span *span = READ_ONCE(region->spans[i]);
+
+	return span && (!marena_type_is_opaque(span->type) ||
+			marena_type_has_weak(span->type));
+}
+
+/* Are there objects on it whose references are followed? */
+static bool marena_page_is_scanned(struct marena_region *region, unsigned int i)
 {
 	const struct marena_span *span = READ_ONCE(region->spans[i]);
 
@@ -178,6 +188,8 @@ static bool marena_page_has_refs(struct marena_region *region, unsigned int i)
  */
 static bool marena_page_is_of_use(struct marena_region *region, unsigned int i)
 {
+	if (!marena_page_is_scanned(region, i))
+		return false;
 	return !READ_ONCE(region->arena->minor) ||
 	       READ_ONCE(region->remembered[i]) ||
 	       READ_ONCE(READ_ONCE(region->spans[i])->young);
@@ -293,7 +305,7 @@ static unsigned int marena_region_save_pinned(struct marena_region *region,
 		if (!page || !marena_page_is_pinned(page))
 			continue;
 		marena_page_note_written(region, i);
-		if (cut)
+		if (cut && marena_page_is_scanned(region, i))
 			marena_page_save(region, i, page, true);
 		n++;
 	}

@@ -73,8 +73,8 @@ static void marena_test_cut(struct kunit *test, struct marena_test_snapshot *s)
 }
 
 /* Marks and sweeps. Returns how many objects were found live. */
-static u64 marena_test_finish(struct kunit *test,
-			      struct marena_test_snapshot *s)
+static u64 marena_test_collect(struct kunit *test,
+			       struct marena_test_snapshot *s)
 {
 	struct marena_cycle_figures figures = {};
 	struct marena_settled settled = {};
@@ -82,8 +82,17 @@ static u64 marena_test_finish(struct kunit *test,
 	KUNIT_EXPECT_TRUE(test, marena_mark(s->arena, &s->clients, &figures));
 	marena_mark_end(s->arena, &s->clients, true, &figures);
 	marena_sweep(s->arena, &settled);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&s->arena->barrier.copies.taken), 0);
 	return figures.objects_live;
+}
+
+/* The same, where no copy is left. */
+static u64 marena_test_finish(struct kunit *test,
+			      struct marena_test_snapshot *s)
+{
+	u64 live = marena_test_collect(test, s);
+
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&s->arena->barrier.copies.taken), 0);
+	return live;
 }
 
 static struct page *marena_test_page(struct marena_test_snapshot *s)
@@ -179,6 +188,40 @@ static void marena_test_typed_midway(struct kunit *test)
 static void marena_test_conservative_midway(struct kunit *test)
 {
 	marena_test_read_midway(test, 0);
+}
+
+/* Marking ends while memory for a copy is got. */
+static void marena_test_end_meanwhile(void)
+{
+	struct kunit *test = kunit_get_current_test();
+
+	kunit_deactivate_static_stub(test, marena_test_point);
+	KUNIT_EXPECT_EQ(test, marena_test_collect(test, test->priv), 2);
+}
+
+/* Nothing is saved that the next cycle would take for its own. */
+static void marena_test_saved_late(struct kunit *test)
+{
+	struct marena_test_snapshot s;
+	u64 *word, index;
+
+	marena_test_prepare(test, &s);
+	marena_test_set_root(test, s.arena, s.arena->base + s.from);
+	word = marena_test_word(test, s.arena, s.from);
+	*word = s.arena->base + s.to;
+	marena_test_cut(test, &s);
+	/* Noted before, so that nothing else is done until then. */
+	index = s.from >> MARENA_PAGE_SHIFT;
+	marena_page_note_written(marena_region_of_page(s.arena, index),
+				 index % MARENA_REGION_PAGES);
+	test->priv = &s;
+	kunit_activate_static_stub(test, marena_test_point,
+				   marena_test_end_meanwhile);
+	marena_test_write(test, &s);
+	*word = 0;
+	KUNIT_EXPECT_EQ(test, atomic64_read(&s.arena->barrier.copied), 0);
+	marena_test_cut(test, &s);
+	KUNIT_EXPECT_EQ(test, marena_test_finish(test, &s), 1);
 }
 
 /* One who notes a page as written is still to list the region; another comes by. */
@@ -462,6 +505,7 @@ static struct kunit_case marena_barrier_cases[] = {
 	KUNIT_CASE(marena_test_shaded),
 	KUNIT_CASE(marena_test_typed_midway),
 	KUNIT_CASE(marena_test_conservative_midway),
+	KUNIT_CASE(marena_test_saved_late),
 	KUNIT_CASE(marena_test_listed),
 	KUNIT_CASE(marena_test_pinned),
 	KUNIT_CASE(marena_test_root_moves),

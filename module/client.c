@@ -152,9 +152,14 @@ void marena_clients_drop_orphans(struct list_head *clients)
 {
 	struct marena_client *client;
 
-	list_for_each_entry(client, clients, cycle_link)
-		if (client->orphaned)
-			marena_refs_drop(client);
+	list_for_each_entry(client, clients, cycle_link) {
+		if (!client->orphaned)
+			continue;
+		/* An offer may be being accepted, by who saw it had not ended. */
+		mutex_lock(&client->arena->offer_lock);
+		mutex_unlock(&client->arena->offer_lock);
+		marena_refs_drop(client);
+	}
 }
 
 /* Has its process been killed, or exits? What a thread was at then stays undone. */
@@ -397,3 +402,7 @@ const struct file_operations marena_client_fops = {
 	.unlocked_ioctl = marena_client_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };
+
+#ifdef MARENA_KUNIT
+#include "client_test.c"
+#endif

@@ -386,3 +386,7 @@ void marena_collector_stop(struct marena_arena *arena)
 	kthread_stop(arena->col.task);
 	marena_collector_free(&arena->col);
 }
+
+#ifdef MARENA_KUNIT
+#include "collector_test.c"
+#endif

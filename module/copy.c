@@ -19,8 +19,11 @@
 #include "copy.h"
 
 /* What copies may take by default: this part of the heap, and at least that. */
-#define MARENA_COPIES_PART	8
-#define MARENA_COPIES_MIN	1024
+#define MARENA_COPIES_PART	4
+#define MARENA_COPIES_MIN	4096
+
+/* That part of it, where memory is short. */
+#define MARENA_COPIES_SHORT	4
 
 /* Pages that the collector gets in advance, at most: 4 MiB. */
 #define MARENA_SPARES_MAX	1024UL
@@ -41,13 +44,23 @@ void marena_copies_set_limit(struct marena_arena *arena, u64 bytes)
 					       MARENA_PAGE_SIZE);
 }
 
+/* Does the cycle run for want of memory? */
+static bool marena_copies_are_short(const struct marena_arena *arena)
+{
+	return arena->col.reason == MARENA_REASON_LIMIT ||
+	       arena->col.reason == MARENA_REASON_PRESSURE;
+}
+
 static long marena_copies_limit(const struct marena_arena *arena)
 {
 	u64 limit = READ_ONCE(arena->copies_limit);
 
-	if (!limit)
+	if (!limit) {
 		limit = max_t(u64, READ_ONCE(arena->charged) /
 				   MARENA_COPIES_PART, MARENA_COPIES_MIN);
+		if (marena_copies_are_short(arena))
+			limit /= MARENA_COPIES_SHORT;
+	}
 	return min_t(u64, limit, LONG_MAX);
 }
 
@@ -67,8 +80,7 @@ void marena_copies_prepare(struct marena_arena *arena, unsigned long written)
 	unsigned long nr = max(written, copies->expected);
 	struct page *page;
 
-	if (arena->col.reason == MARENA_REASON_LIMIT ||
-	    arena->col.reason == MARENA_REASON_PRESSURE)
+	if (marena_copies_are_short(arena))
 		return;
 	nr = min3(nr, MARENA_SPARES_MAX,
 		  (unsigned long)marena_copies_limit(arena));

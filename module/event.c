@@ -109,10 +109,11 @@ void marena_events_tell(struct marena_arena *arena,
 /* ---- taking out ---------------------------------------------------------- */
 
 /*
- * The next death, which stays in the queue; or, where there is none, what was
- * lost after the last one. Returns false if there is neither.
+ * The next death, which stays in the queue until it is told; or, where there is
+ * none, what was lost after the last one, which the next death does not tell then.
+ * Returns false if there is neither.
  */
-static bool marena_event_peek(struct marena_event_file *events,
+static bool marena_event_next(struct marena_event_file *events,
 			      struct marena_death *death)
 {
 	bool any = true;
@@ -123,7 +124,7 @@ static bool marena_event_peek(struct marena_event_file *events,
 	else if (events->lost)
 		*death = (struct marena_death){
 			.arena = events->arena->id,
-			.lost = events->lost,
+			.lost = xchg(&events->lost, 0),
 		};
 	else
 		any = false;
@@ -131,23 +132,26 @@ static bool marena_event_peek(struct marena_event_file *events,
 	return any;
 }
 
-/* What was peeked at has been told. */
-static void marena_event_take(struct marena_event_file *events,
-			      const struct marena_death *death)
+/* Has that been told, or could it not be? */
+static void marena_event_done(struct marena_event_file *events,
+			      const struct marena_death *death, bool told)
 {
 	spin_lock(&events->lock);
 	if (death->object)
-		events->tail++;
-	else
-		events->lost -= death->lost;
+		events->tail += told;
+	else if (!told)
+		events->lost += death->lost;
 	spin_unlock(&events->lock);
 }
 
 static bool marena_events_any(struct marena_event_file *events)
 {
-	struct marena_death death;
+	bool any;
 
-	return marena_event_peek(events, &death);
+	spin_lock(&events->lock);
+	any = events->head != events->tail || events->lost;
+	spin_unlock(&events->lock);
+	return any;
 }
 
 /* Copy what is there and fits: bytes, or an error if that was nothing. */
@@ -156,21 +160,20 @@ static ssize_t marena_events_copy(struct marena_event_file *events,
 {
 	struct marena_death death;
 	ssize_t done = 0;
+	bool told = true;
 
 	if (mutex_lock_interruptible(&events->read_lock))
 		return -ERESTARTSYS;
-	while (count - done >= sizeof(death) &&
-	       marena_event_peek(events, &death)) {
-		if (copy_to_user(buf + done, &death, sizeof(death))) {
-			done = done ? : -EFAULT;
-			break;
-		}
-		marena_event_take(events, &death);
-		done += sizeof(death);
+	while (told && count - done >= sizeof(death) &&
+	       marena_event_next(events, &death)) {
+		told = !copy_to_user(buf + done, &death, sizeof(death));
+		marena_event_done(events, &death, told);
+		if (told)
+			done += sizeof(death);
 		cond_resched();
 	}
 	mutex_unlock(&events->read_lock);
-	return done;
+	return told || done ? done : -EFAULT;
 }
 
 static ssize_t marena_events_read(struct file *file, char __user *buf,

@@ -35,8 +35,8 @@ static struct marena_death marena_test_take(struct kunit *test,
 {
 	struct marena_death death = {};
 
-	KUNIT_EXPECT_TRUE(test, marena_event_peek(events, &death));
-	marena_event_take(events, &death);
+	KUNIT_EXPECT_TRUE(test, marena_event_next(events, &death));
+	marena_event_done(events, &death, true);
 	return death;
 }
 
@@ -87,6 +87,39 @@ static void marena_test_lost(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, marena_events_any(events));
 }
 
+/* What was lost is told once, whatever comes while it is being told, or fails. */
+static void marena_test_lost_meanwhile(struct kunit *test)
+{
+	struct marena_arena *arena = marena_test_arena(test, SZ_2M, 0);
+	struct marena_event_file *events = marena_test_events(test, arena, 1);
+	struct marena_death death;
+
+	marena_test_put(events, 1);
+	marena_test_put(events, 2);
+	KUNIT_EXPECT_EQ(test, marena_test_take(test, events).object, 1);
+	KUNIT_EXPECT_TRUE(test, marena_event_next(events, &death));
+	KUNIT_EXPECT_EQ(test, death.lost, 1);
+	marena_test_put(events, 3);
+	marena_event_done(events, &death, true);
+	death = marena_test_take(test, events);
+	KUNIT_EXPECT_EQ(test, death.object, 3);
+	KUNIT_EXPECT_EQ(test, death.lost, 0);
+	KUNIT_EXPECT_FALSE(test, marena_events_any(events));
+
+	marena_test_put(events, 4);
+	marena_test_put(events, 5);
+	KUNIT_EXPECT_TRUE(test, marena_event_next(events, &death));
+	marena_event_done(events, &death, false);
+	KUNIT_EXPECT_EQ(test, marena_test_take(test, events).object, 4);
+	KUNIT_EXPECT_TRUE(test, marena_event_next(events, &death));
+	marena_event_done(events, &death, false);
+	marena_test_put(events, 6);
+	death = marena_test_take(test, events);
+	KUNIT_EXPECT_EQ(test, death.object, 6);
+	KUNIT_EXPECT_EQ(test, death.lost, 1);
+	KUNIT_EXPECT_FALSE(test, marena_events_any(events));
+}
+
 /* Bits of the alloc map at which no object can begin are nobody's death. */
 static void marena_test_tell(struct kunit *test)
 {
@@ -129,6 +162,7 @@ static void marena_test_capacity(struct kunit *test)
 static struct kunit_case marena_event_cases[] = {
 	KUNIT_CASE(marena_test_queue),
 	KUNIT_CASE(marena_test_lost),
+	KUNIT_CASE(marena_test_lost_meanwhile),
 	KUNIT_CASE(marena_test_tell),
 	KUNIT_CASE(marena_test_capacity),
 	{}

@@ -27,6 +27,9 @@
 #define MARENA_FAULT_FRESH	256
 #define MARENA_FAULT_PART	16
 
+/* Pages that are unmapped at a time. */
+#define MARENA_UNMAP_PIECE	8192UL
+
 /*
  * The memory of page @i, with a reference taken. NULL: it has none; @may says
  * whether it may have.
@@ -202,6 +205,22 @@ int marena_vma_refuse_move(struct vm_area_struct *vma)
 }
 
 /*
+ * In pieces, as all mappings of the file are gone through, with a lock held that
+ * write protection takes.
+ */
+static void marena_vma_unmap(struct vm_area_struct *vma)
+{
+	unsigned long nr, page, end = vma_pages(vma);
+
+	for (page = 0; page < end; page += nr) {
+		nr = min(end - page, MARENA_UNMAP_PIECE);
+		unmap_mapping_pages(vma->vm_file->f_mapping,
+				    vma->vm_pgoff + page, nr, false);
+		cond_resched();
+	}
+}
+
+/*
  * Making a mapping writable, or giving it another protection key, makes pages of
  * it writable, without a word to us, that were written once, although they are
  * protected since. So let there be none. (Where the kernel balances NUMA nodes,
@@ -215,8 +234,7 @@ int marena_vma_mprotect(struct vm_area_struct *vma, unsigned long start,
 		return 0;
 	/* And let no fault map one meanwhile, that is protected then. */
 	vma_start_write(vma);
-	unmap_mapping_pages(vma->vm_file->f_mapping, vma->vm_pgoff,
-			    vma_pages(vma), false);
+	marena_vma_unmap(vma);
 	return 0;
 }
 

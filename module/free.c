@@ -151,8 +151,32 @@ static void marena_free_object(struct marena_client *client, u64 offset,
 	smp_mb__before_atomic();
 	clear_bit(bit, bits);
 	done->freed++;
-	if (!span->client && !arena->marking)
-		marena_span_settle(arena, span, done);
+	if (span->client)
+		return;
+	/* While marking nothing goes; a minor cycle settles young spans alone. */
+	if (arena->marking)
+		marena_span_set_young(arena, span);
+	else
+		span->unsettled = true;
+}
+
+/* Settle each span on which something was freed, once; not while marking. */
+static void marena_batch_settle(struct marena_arena *arena,
+				const struct marena_batch *batch,
+				struct marena_settled *done)
+{
+	unsigned int i;
+
+	if (arena->marking)
+		return;
+	for (i = 0; i < batch->nr; i++) {
+		struct marena_span *span =
+			marena_span_at(arena, batch->offsets[i]);
+
+		/* It may be gone, with all that was on it. */
+		if (span && span->unsettled)
+			marena_span_settle(arena, span, done);
+	}
 }
 
 static void marena_batch_free(struct marena_client *client,
@@ -171,6 +195,7 @@ static void marena_batch_free(struct marena_client *client,
 		/* It may be named twice. */
 		if (marena_may_free(arena, batch->offsets[i]))
 			marena_free_object(client, batch->offsets[i], &done);
+	marena_batch_settle(arena, batch, &done);
 	batch->nr = done.freed;
 	marena_collector_account(&arena->col, &done);
 }
@@ -204,3 +229,7 @@ int marena_free(struct marena_client *client, struct marena_free *arg)
 	mutex_unlock(&arena->lock);
 	return 0;
 }
+
+#ifdef MARENA_KUNIT
+#include "free_test.c"
+#endif

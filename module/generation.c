@@ -238,6 +238,38 @@ void marena_generation_prepare(struct marena_arena *arena)
 	marena_young_visit(arena, marena_span_unmark_young, NULL);
 }
 
+/*
+ * While marking, when spans stay: call @visit, without the lock, for the young
+ * spans of types that are @wanted. Those that become young meanwhile come after
+ * the last.
+ */
+void marena_young_spans(struct marena_arena *arena,
+			bool (*wanted)(const struct marena_type *type),
+			void (*visit)(void *ctx,
+				      const struct marena_span *span),
+			void *ctx)
+{
+	struct marena_span *span, *last;
+	unsigned int n = 0;
+	bool want;
+
+	mutex_lock(&arena->lock);
+	last = list_last_entry(&arena->young, struct marena_span, young_link);
+	list_for_each_entry(span, &arena->young, young_link) {
+		want = wanted(span->type);
+		if (want || !(++n % MARENA_YOUNG_BATCH)) {
+			mutex_unlock(&arena->lock);
+			if (want)
+				visit(ctx, span);
+			cond_resched();
+			mutex_lock(&arena->lock);
+		}
+		if (span == last)
+			break;
+	}
+	mutex_unlock(&arena->lock);
+}
+
 /* ---- remembered pages ---------------------------------------------------- */
 
 /* These pages of the region were written since the last cycle. */
@@ -256,35 +288,52 @@ void marena_remember(struct marena_region *region, const unsigned long *pages)
 	}
 }
 
-/* Scan what old objects have on remembered pages. */
-void marena_generation_visit(struct marena_marker *marker)
+/* Call @visit for remembered pages, as long as it says so. */
+void marena_remembered_visit(struct marena_arena *arena,
+			     bool (*visit)(void *ctx, u64 page), void *ctx)
 {
 	struct marena_region *region;
 	unsigned int i;
 
-	list_for_each_entry(region, &marker->arena->remembered,
-			    remembered_link) {
+	list_for_each_entry(region, &arena->remembered, remembered_link) {
 		for (i = 0; i < MARENA_REGION_PAGES; i++) {
 			if (!region->remembered[i])
 				continue;
-			marena_scan_old(marker, region->index *
-					MARENA_REGION_PAGES + i);
-			marena_drain(marker);
+			if (!visit(ctx, region->index * MARENA_REGION_PAGES + i))
+				return;
+			cond_resched();
 		}
-		if (marker->stopped)
-			return;
 	}
+}
+
+static bool marena_remembered_scan(void *ctx, u64 page)
+{
+	struct marena_marker *marker = ctx;
+
+	marena_scan_old(marker, page);
+	return marena_drain(marker);
+}
+
+/* Scan what old objects have on remembered pages. */
+void marena_generation_visit(struct marena_marker *marker)
+{
+	marena_remembered_visit(marker->arena, marena_remembered_scan, marker);
 }
 
 /* ---- permanent objects --------------------------------------------------- */
 
-static void marena_span_mark_all(struct marena_marker *marker,
-				 const struct marena_span *span)
+static void marena_span_mark_all(void *ctx, const struct marena_span *span)
 {
+	struct marena_marker *marker = ctx;
 	u32 slot;
 
 	for (slot = 0; slot < span->nr_slots && !marker->stopped; slot++)
 		marena_mark_held(marker, span->offset + slot * span->slot_size);
+}
+
+static bool marena_type_is_permanent(const struct marena_type *type)
+{
+	return type->flags & MARENA_TYPE_F_PERMANENT;
 }
 
 /*
@@ -296,10 +345,13 @@ void marena_permanent_visit(struct marena_marker *marker)
 	struct marena_arena *arena = marker->arena;
 	struct marena_span *span;
 
+	if (arena->minor) {
+		marena_young_spans(arena, marena_type_is_permanent,
+				   marena_span_mark_all, marker);
+		return;
+	}
 	mutex_lock(&arena->lock);
 	list_for_each_entry(span, &arena->permanent, permanent_link) {
-		if (arena->minor && !span->young)
-			continue;
 		mutex_unlock(&arena->lock);
 		marena_span_mark_all(marker, span);
 		cond_resched();
@@ -389,6 +441,8 @@ static void marena_span_age(struct marena_arena *arena,
 		marena_span_set_old(span);
 	if (!swept)
 		marena_span_sweep(arena, span, done);
+	else if (span->unsettled)
+		marena_span_settle(arena, span, done);
 }
 
 /* Marking is over: objects become older, and spans old. */

@@ -9,6 +9,7 @@ struct marena_marker;
 struct marena_region;
 struct marena_settled;
 struct marena_span;
+struct marena_type;
 
 /* Cycles that an object may have to survive until it is old. */
 #define MARENA_MAX_SURVIVALS	3
@@ -19,6 +20,13 @@ bool marena_generation_is_changing(const struct marena_arena *arena);
 void marena_generation_prepare(struct marena_arena *arena);
 void marena_generation_visit(struct marena_marker *marker);
 void marena_permanent_visit(struct marena_marker *marker);
+void marena_young_spans(struct marena_arena *arena,
+			bool (*wanted)(const struct marena_type *type),
+			void (*visit)(void *ctx,
+				      const struct marena_span *span),
+			void *ctx);
+void marena_remembered_visit(struct marena_arena *arena,
+			     bool (*visit)(void *ctx, u64 page), void *ctx);
 void marena_generation_end(struct marena_arena *arena,
 			   struct marena_settled *done);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The commands of the three kinds of file, behind one dispatcher: it checks
+ * The commands of the kinds of file that take any, behind one dispatcher: it checks
  * and copies the structure in, lets the command work on the copy, copies it
  * out again, and only then publishes a file that the command made. A command
  * that fails writes nothing to user space but what its text says.

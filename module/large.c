@@ -61,6 +61,7 @@ static void marena_large_sweep_span(struct marena_arena *arena,
 
 	lockdep_assert_held(&arena->lock);
 	span->swept = arena->marked;
+	span->unsettled = false;
 	if (was && !live) {
 		if (span->type->flags & MARENA_TYPE_F_EVENTS)
 			marena_events_tell(arena, span, 0, 1);

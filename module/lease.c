@@ -91,6 +91,7 @@ static int marena_span_lease(struct marena_client *client,
 	marena_span_set_young(arena, span);
 	span->client = client;
 	span->gate = gate;
+	span->unsettled = false;
 	list_add_tail(&span->link, &client->leases);
 	list_add_tail(&span->arena_link, &arena->leases);
 	arena->nr_leases++;
@@ -102,6 +103,7 @@ void marena_span_unlease(struct marena_arena *arena, struct marena_span *span)
 {
 	lockdep_assert_held(&arena->lock);
 	span->client = NULL;
+	span->kept = false;
 	marena_span_unlist(arena, span);
 	list_del_init(&span->arena_link);
 	arena->nr_leases--;
@@ -217,6 +219,46 @@ static int marena_lease_or_collect(struct marena_client *client,
 	}
 }
 
+/* The span that the client has leased, by what it says of it, or NULL. */
+static struct marena_span *marena_span_leased(struct marena_client *client,
+					      const struct marena_lease *arg)
+{
+	struct marena_arena *arena = client->arena;
+	u64 offset = arg->base - arena->base;
+	struct marena_span *span;
+
+	lockdep_assert_held(&arena->lock);
+	if (offset >= arena->size)
+		return NULL;
+	offset = array_index_nospec(offset, arena->size);
+	span = marena_span_at(arena, offset);
+	if (span && span->client == client && span->offset == offset &&
+	    arg->gate == span->gate &&
+	    arg->gate == (READ_ONCE(arena->gate) & ~1U))
+		return span;
+	return NULL;
+}
+
+/*
+ * A lease is used up, and its holder wants another: as at a rendezvous, it is over,
+ * and the counts of its pages are left for the sweep. So a thread that stays in a
+ * section keeps no more than it may be using.
+ */
+static void marena_lease_replace(struct marena_client *client,
+				 const struct marena_lease *arg)
+{
+	struct marena_arena *arena = client->arena;
+	struct marena_span *span;
+
+	mutex_lock(&arena->lock);
+	span = marena_span_leased(client, arg);
+	if (span) {
+		marena_span_unlease(arena, span);
+		span->unsettled = true;
+	}
+	mutex_unlock(&arena->lock);
+}
+
 /* MARENA_LEASE */
 int marena_lease(struct marena_client *client, struct marena_lease *arg)
 {
@@ -224,7 +266,7 @@ int marena_lease(struct marena_client *client, struct marena_lease *arg)
 	struct marena_type *type;
 	int err;
 
-	if (arg->flags & ~MARENA_LEASE_NOWAIT)
+	if (arg->flags & ~(MARENA_LEASE_NOWAIT | MARENA_LEASE_REPLACE))
 		return -EINVAL;
 	type = marena_type_find(arena, arg->type);
 	if (!type || !arg->bytes || arg->bytes > MARENA_SPACE_LARGEST ||
@@ -233,6 +275,8 @@ int marena_lease(struct marena_client *client, struct marena_lease *arg)
 	if (arg->bytes > arena->size)
 		return -ENOSPC;
 
+	if (arg->flags & MARENA_LEASE_REPLACE)
+		marena_lease_replace(client, arg);
 	err = marena_lease_or_collect(client, type, arg);
 	if (!err && !(arg->flags & MARENA_LEASE_NOWAIT))
 		marena_assist(arena, DIV_ROUND_UP_ULL(arg->nr_slots * arg->bytes,
@@ -245,26 +289,18 @@ int marena_unlease(struct marena_client *client,
 		   const struct marena_lease *arg)
 {
 	struct marena_arena *arena = client->arena;
-	u64 offset = arg->base - arena->base;
 	struct marena_span *span;
-	int err = -ENOENT;
 
 	if (arg->flags)
 		return -EINVAL;
-	if (offset >= arena->size)
-		return -ENOENT;
-	offset = array_index_nospec(offset, arena->size);
 	mutex_lock(&arena->lock);
-	span = marena_span_at(arena, offset);
-	if (span && span->client == client && span->offset == offset &&
-	    arg->gate == span->gate &&
-	    arg->gate == (READ_ONCE(arena->gate) & ~1U)) {
+	span = marena_span_leased(client, arg);
+	if (span) {
 		marena_span_unlease(arena, span);
 		marena_span_release(arena, span, true);
-		err = 0;
 	}
 	mutex_unlock(&arena->lock);
-	return err;
+	return span ? 0 : -ENOENT;
 }
 
 /* The client has ended: end its leases. */

@@ -133,13 +133,15 @@ void marena_user_put(struct marena_user *user)
 int marena_user_charge(struct marena_user *user, enum marena_resource res,
 		       u64 n)
 {
-	u64 max = marena_user_max(res);
-	u64 used = atomic64_add_return(n, &user->used[res]);
+	u64 max = marena_user_max(res) ? : S64_MAX;
+	s64 used = atomic64_read(&user->used[res]);
 
-	if (!max || used <= max)
-		return 0;
-	atomic64_sub(n, &user->used[res]);
-	return -EDQUOT;
+	/* Not even for a moment too much, or others would be refused. */
+	do {
+		if (n > max || used > max - n)
+			return -EDQUOT;
+	} while (!atomic64_try_cmpxchg(&user->used[res], &used, used + n));
+	return 0;
 }
 
 void marena_user_uncharge(struct marena_user *user, enum marena_resource res,

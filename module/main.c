@@ -17,7 +17,6 @@ static const struct file_operations marena_device_fops = {
 	.owner = THIS_MODULE,
 	.unlocked_ioctl = marena_device_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
-	.llseek = noop_llseek,
 };
 
 static struct miscdevice marena_device = {

@@ -26,6 +26,27 @@ bool marena_object_starts(struct marena_arena *arena, u64 offset)
 	       marena_alloc_test(arena, offset);
 }
 
+/*
+ * Call @visit for each slot that has bytes on the page, with which of its bytes
+ * those are. Spans stay.
+ */
+void marena_slots_visit(struct marena_arena *arena, u64 page,
+			void (*visit)(void *ctx, const struct marena_span *span,
+				      u64 start, u64 from, u64 to),
+			void *ctx)
+{
+	u64 begin = page << MARENA_PAGE_SHIFT, end = begin + MARENA_PAGE_SIZE;
+	const struct marena_span *span;
+	u64 start = marena_slot_start(arena, begin, &span);
+
+	while (start < end) {
+		visit(ctx, span, start, begin > start ? begin - start : 0,
+		      min(end - start, span->slot_size));
+		start = marena_slot_start(arena, start + span->slot_size,
+					  &span);
+	}
+}
+
 /* The type of the object at an address that user space gave, or NULL. */
 const struct marena_type *marena_object_type(struct marena_arena *arena,
 					     u64 address)

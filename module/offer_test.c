@@ -184,6 +184,44 @@ static void marena_test_passed_on_marking(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, marena_test_outlives(test, &o));
 }
 
+/* Nothing is counted in a map that is gone, and the offer is for another. */
+static void marena_test_receiver_ended(struct kunit *test)
+{
+	struct marena_test_offers o;
+	u64 token;
+
+	marena_test_offers_init(test, &o);
+	token = marena_test_offer(test, &o);
+	marena_client_end(o.receiver);
+	KUNIT_EXPECT_EQ(test, marena_test_accept(test, &o, token), -ESTALE);
+	KUNIT_EXPECT_TRUE(test, xa_empty(&o.receiver->pages));
+	KUNIT_EXPECT_EQ(test, o.sender->nr_offers, 1);
+	o.receiver = marena_test_client(test, o.arena);
+	KUNIT_EXPECT_EQ(test, marena_test_accept(test, &o, token), 0);
+}
+
+/*
+ * Nobody finds a token from others: next to each other they differ in each bit, now
+ * and then, as few of those do that are counted.
+ */
+static void marena_test_tokens(struct kunit *test)
+{
+	struct marena_test_offers o;
+	u64 token, last, changed = 0, same = 0;
+	unsigned int i;
+
+	marena_test_offers_init(test, &o);
+	last = marena_test_offer(test, &o);
+	for (i = 1; i < MARENA_MAX_OFFERS; i++) {
+		token = marena_test_offer(test, &o);
+		changed |= token ^ last;
+		same |= ~(token ^ last);
+		last = token;
+	}
+	KUNIT_EXPECT_EQ(test, changed, ~0ULL);
+	KUNIT_EXPECT_EQ(test, same, ~0ULL);
+}
+
 static void marena_test_offer_limits(struct kunit *test)
 {
 	struct marena_offer arg = {};
@@ -209,6 +247,8 @@ static struct kunit_case marena_offer_cases[] = {
 	KUNIT_CASE(marena_test_sender_ends),
 	KUNIT_CASE(marena_test_accept_marking),
 	KUNIT_CASE(marena_test_passed_on_marking),
+	KUNIT_CASE(marena_test_receiver_ended),
+	KUNIT_CASE(marena_test_tokens),
 	KUNIT_CASE(marena_test_offer_limits),
 	{}
 };

@@ -191,6 +191,14 @@ static void marena_plant_lost_page(struct marena_arena *arena)
 	OPTIMIZER_HIDE_VAR(page);
 }
 
+/* No more than one each time that the module is loaded. */
+static void marena_plant_lost_area(struct marena_arena *arena)
+{
+	void *area = vmalloc(PAGE_SIZE);
+
+	OPTIMIZER_HIDE_VAR(area);
+}
+
 static const struct marena_bug marena_bugs[] = {
 	{ "slab-bounds", marena_plant_slab_bounds },
 	{ "use-after-free", marena_plant_use_after_free },
@@ -206,6 +214,7 @@ static const struct marena_bug marena_bugs[] = {
 	{ "refcount", marena_plant_refcount },
 	{ "mapped-page", marena_plant_mapped_page },
 	{ "lost-page", marena_plant_lost_page },
+	{ "lost-area", marena_plant_lost_area },
 };
 
 void marena_plant(struct marena_arena *arena)

@@ -19,7 +19,7 @@
 #include "pace.h"
 #include "pressure.h"
 
-/* Arenas that one call looks at; the next goes on with those behind. */
+/* Arenas that one call looks at; the next goes on with those behind, if it takes. */
 #define MARENA_PRESSURE_BATCH	64
 
 static struct kmem_cache *marena_arena_cache;
@@ -59,13 +59,15 @@ static void marena_pressure_visit(struct list_head *link, void *ctx)
 static unsigned long marena_pressure_count(struct shrinker *shrinker,
 					   struct shrink_control *sc)
 {
+	unsigned long nr = list_lru_shrink_count(&marena_pressure_arenas, sc);
 	struct marena_pressure_walk walk = {};
 
-	if (!list_lru_shrink_count(&marena_pressure_arenas, sc))
+	if (!nr)
 		return SHRINK_EMPTY;
 	marena_lru_visit(&marena_pressure_arenas, sc, MARENA_PRESSURE_BATCH,
 			 false, marena_pressure_visit, &walk);
-	return walk.pages;
+	/* Those that were not looked at may have something. */
+	return nr > MARENA_PRESSURE_BATCH ? max(walk.pages, nr) : walk.pages;
 }
 
 static unsigned long marena_pressure_scan(struct shrinker *shrinker,
@@ -129,3 +131,7 @@ void marena_pressure_exit(void)
 	marena_shrinker_free(marena_shrinker, &marena_pressure_arenas);
 	kmem_cache_destroy(marena_arena_cache);
 }
+
+#ifdef MARENA_KUNIT
+#include "pressure_test.c"
+#endif

@@ -176,7 +176,8 @@ static void marena_refs_page_remove(struct marena_client *client,
 
 static bool marena_refs_page_is_zero(struct page *page)
 {
-	return !memchr_inv(page_address(page), 0, PAGE_SIZE);
+	return !PageHWPoison(page) &&
+	       !memchr_inv(page_address(page), 0, PAGE_SIZE);
 }
 
 static void marena_refs_note_zero(struct marena_client *client,
@@ -217,7 +218,8 @@ static bool marena_refs_piece_is_zero(const unsigned long *words)
 
 /*
  * Visit what a page of the map refers to. Returns false if it is zero. Most of a
- * page is, as a rule: so it is looked at in pieces of some words first.
+ * page is, as a rule: so it is looked at in pieces of some words first. Of bad
+ * memory nobody knows what it held: it may have been anything.
  */
 static bool marena_refs_visit_page(struct page *page, u64 granule,
 				   void (*visit)(void *ctx, u64 offset),
@@ -227,6 +229,11 @@ static bool marena_refs_visit_page(struct page *page, u64 granule,
 	bool any = false;
 	unsigned int i, j;
 
+	if (PageHWPoison(page)) {
+		for (i = 0; i < PAGE_SIZE; i++)
+			visit(ctx, (granule + i) << MARENA_GRANULE_SHIFT);
+		return true;
+	}
 	for (i = 0; i < PAGE_SIZE / sizeof(long); i += MARENA_REFS_PIECE) {
 		if (marena_refs_piece_is_zero(&words[i]))
 			continue;
@@ -272,7 +279,7 @@ static void marena_refs_save(struct marena_client *client, unsigned long index,
 	int err;
 
 	if (!READ_ONCE(client->counting) || xa_load(&client->copies, index) ||
-	    !marena_refs_is_of_use(client, page) ||
+	    !marena_refs_is_of_use(client, page) || PageHWPoison(page) ||
 	    marena_mutated(MARENA_SKIP_MAP_COPY))
 		return;
 	copy = marena_copy_alloc(arena, GFP_KERNEL);
@@ -495,8 +502,9 @@ void marena_refs_look(struct marena_client *client,
 	struct page *page;
 
 	while ((page = marena_refs_page_next(client, &index, XA_PRESENT))) {
-		marena_refs_visit_page(page, (u64)index * PAGE_SIZE, visit,
-				       ctx);
+		if (!PageHWPoison(page))
+			marena_refs_visit_page(page, (u64)index * PAGE_SIZE,
+					       visit, ctx);
 		put_page(page);
 		index++;
 		cond_resched();
@@ -597,7 +605,9 @@ static u64 marena_client_refs(struct marena_client *client, u64 object)
 	if (page) {
 		u8 *bytes = page_address(page);
 
-		refs += READ_ONCE(bytes[granule % PAGE_SIZE]);
+		/* Bad memory: then it is as if there were one. */
+		refs += PageHWPoison(page) ? 1 :
+			READ_ONCE(bytes[granule % PAGE_SIZE]);
 		put_page(page);
 	}
 	return refs;
@@ -652,8 +662,9 @@ static int marena_spills_set(struct marena_client *client, u64 granule,
 	}
 	if (!had && client->nr_spills == MARENA_MAX_SPILLS)
 		return -ENOSPC;
+	/* Nobody waits for memory with the page locked: the rendezvous may need it. */
 	if (xa_err(xa_store(&client->spills, granule, xa_mk_value(units),
-			    GFP_KERNEL_ACCOUNT)))
+			    GFP_NOWAIT | __GFP_ACCOUNT | __GFP_NOWARN)))
 		return -ENOMEM;
 	client->nr_spills += !had;
 	return 0;
@@ -692,12 +703,37 @@ static int marena_spill_in(struct marena_client *client, u64 granule, u8 *byte)
 	return marena_spills_set(client, granule, units - 1);
 }
 
+/* Where there is no memory for a unit (-ENOMEM), it is to be reserved first. */
+static int marena_spill_try(struct marena_client *client, u64 granule, u32 op)
+{
+	unsigned long index = granule / PAGE_SIZE;
+	struct page *page = marena_refs_page_lock(client, index);
+	u8 *byte;
+	int err;
+
+	lockdep_assert_held(&client->spill_lock);
+	/* The byte is 0; reading it again brings its page back. */
+	if (!page)
+		return op == MARENA_SPILL_IN &&
+		       !marena_spilled(client, granule) ? -ENOENT : 0;
+	marena_refs_note_written(client, index);
+	marena_refs_save(client, index, page);
+	byte = (u8 *)page_address(page) + granule % PAGE_SIZE;
+	if (PageHWPoison(page))
+		err = -EFAULT;
+	else if (op == MARENA_SPILL_OUT)
+		err = marena_spill_out(client, granule, byte);
+	else
+		err = marena_spill_in(client, granule, byte);
+	unlock_page(page);
+	put_page(page);
+	return err;
+}
+
 /* MARENA_SPILL */
 int marena_spill(struct marena_client *client, const struct marena_spill *arg)
 {
 	u64 granule = marena_granule_of(client, arg->object);
-	struct page *page;
-	u8 *byte;
 	int err;
 
 	if (arg->flags || arg->reserved || arg->op > MARENA_SPILL_IN)
@@ -710,21 +746,12 @@ int marena_spill(struct marena_client *client, const struct marena_spill *arg)
 		mutex_unlock(&client->spill_lock);
 		return -ESTALE;
 	}
-	page = marena_refs_page_lock(client, granule / PAGE_SIZE);
-	if (page) {
-		marena_refs_note_written(client, granule / PAGE_SIZE);
-		marena_refs_save(client, granule / PAGE_SIZE, page);
-		byte = (u8 *)page_address(page) + granule % PAGE_SIZE;
-		if (arg->op == MARENA_SPILL_OUT)
-			err = marena_spill_out(client, granule, byte);
-		else
-			err = marena_spill_in(client, granule, byte);
-		unlock_page(page);
-		put_page(page);
-	} else {
-		/* The byte is 0; reading it again brings its page back. */
-		err = arg->op == MARENA_SPILL_IN &&
-		      !marena_spilled(client, granule) ? -ENOENT : 0;
+	err = marena_spill_try(client, granule, arg->op);
+	if (err == -ENOMEM) {
+		err = xa_reserve(&client->spills, granule, GFP_KERNEL_ACCOUNT);
+		if (!err)
+			err = marena_spill_try(client, granule, arg->op);
+		xa_release(&client->spills, granule);
 	}
 	mutex_unlock(&client->spill_lock);
 	return err;
@@ -750,6 +777,29 @@ static int marena_count_up(struct marena_client *client, u64 granule, u8 *byte)
 	return 0;
 }
 
+/* As marena_spill_try(). */
+static int marena_refs_take_try(struct marena_client *client, u64 granule)
+{
+	unsigned long index = granule / PAGE_SIZE;
+	struct page *page;
+	int err;
+
+	lockdep_assert_held(&client->spill_lock);
+	while (!(page = marena_refs_page_lock(client, index))) {
+		err = marena_refs_page_make(client, index, 0);
+		if (err)
+			return err;
+	}
+	marena_refs_note_written(client, index);
+	marena_refs_save(client, index, page);
+	err = PageHWPoison(page) ? -EFAULT :
+	      marena_count_up(client, granule,
+			      (u8 *)page_address(page) + granule % PAGE_SIZE);
+	unlock_page(page);
+	put_page(page);
+	return err;
+}
+
 /*
  * Take a reference for the client, which has not ended, and does not while this
  * runs. Its thread is in a section.
@@ -757,24 +807,17 @@ static int marena_count_up(struct marena_client *client, u64 granule, u8 *byte)
 int marena_refs_take(struct marena_client *client, u64 offset)
 {
 	u64 granule = offset >> MARENA_GRANULE_SHIFT;
-	unsigned long index = granule / PAGE_SIZE;
-	struct page *page;
-	int err = 0;
+	int err;
 
 	lockdep_assert_held(&client->arena->offer_lock);
 	mutex_lock(&client->spill_lock);
-	while (!(page = marena_refs_page_lock(client, index))) {
-		err = marena_refs_page_make(client, index, 0);
-		if (err)
-			goto out;
+	err = marena_refs_take_try(client, granule);
+	if (err == -ENOMEM) {
+		err = xa_reserve(&client->spills, granule, GFP_KERNEL_ACCOUNT);
+		if (!err)
+			err = marena_refs_take_try(client, granule);
+		xa_release(&client->spills, granule);
 	}
-	marena_refs_note_written(client, index);
-	marena_refs_save(client, index, page);
-	err = marena_count_up(client, granule,
-			      (u8 *)page_address(page) + granule % PAGE_SIZE);
-	unlock_page(page);
-	put_page(page);
-out:
 	mutex_unlock(&client->spill_lock);
 	return err;
 }

@@ -3,10 +3,6 @@
  * Tests of rendezvous.c: the values that the gate takes, who is waited for,
  * and what becomes of a client that ends meanwhile.
  */
-#include <linux/completion.h>
-#include <linux/err.h>
-#include <linux/workqueue.h>
-
 #include "mark.h"
 #include "test.h"
 
@@ -55,46 +51,6 @@ static void marena_test_gate(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, list_empty(&clients));
 		KUNIT_EXPECT_EQ(test, b->control->gate, 2 * cycle + 2);
 	}
-}
-
-/* Who attaches, and what it gets. */
-struct marena_test_newcomer {
-	struct marena_arena *arena;
-	struct work_struct work;
-	struct completion done;
-	struct file *file;
-};
-
-static void marena_test_come(struct work_struct *work)
-{
-	struct marena_test_newcomer *newcomer =
-		container_of(work, struct marena_test_newcomer, work);
-
-	newcomer->file = marena_test_attach(newcomer->arena);
-	complete(&newcomer->done);
-}
-
-/* While the gate is closed, nobody comes to whom others could give something. */
-static void marena_test_newcomer_waits(struct kunit *test)
-{
-	struct marena_test_newcomer newcomer = {
-		.arena = marena_test_arena(test, SZ_2M, 0),
-	};
-
-	init_completion(&newcomer.done);
-	INIT_WORK_ONSTACK(&newcomer.work, marena_test_come);
-	marena_gate_set(newcomer.arena, 1);
-	schedule_work(&newcomer.work);
-	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&newcomer.done,
-							  HZ / 20), 0);
-	KUNIT_EXPECT_EQ(test, newcomer.arena->nr_clients, 0);
-	marena_gate_open(newcomer.arena, 2);
-	flush_work(&newcomer.work);
-	destroy_work_on_stack(&newcomer.work);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, newcomer.file);
-	KUNIT_EXPECT_EQ(test, newcomer.arena->nr_clients, 1);
-	KUNIT_EXPECT_EQ(test, marena_client_of(newcomer.file)->control->gate, 2);
-	marena_test_file_exit(newcomer.file);
 }
 
 /* A thread that stays: the gate is as it was, and nobody is held. */
@@ -187,7 +143,6 @@ static void marena_test_orphan(struct kunit *test)
 
 static struct kunit_case marena_rendezvous_cases[] = {
 	KUNIT_CASE(marena_test_gate),
-	KUNIT_CASE(marena_test_newcomer_waits),
 	KUNIT_CASE(marena_test_given_up),
 	KUNIT_CASE(marena_test_ended),
 	KUNIT_CASE(marena_test_leases_end),

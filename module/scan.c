@@ -200,36 +200,20 @@ void marena_scan_chunk(struct marena_marker *marker,
 	marena_scan_snapshot(marker, span, start, from, to);
 }
 
-/* Call @scan for each slot that has bytes on the page, with those bytes. */
-void marena_scan_slots(struct marena_marker *marker, u64 index,
-		       void (*scan)(struct marena_marker *marker,
-				    const struct marena_span *span, u64 start,
-				    u64 from, u64 to))
+static void marena_scan_old_slot(void *ctx, const struct marena_span *span,
+				 u64 start, u64 from, u64 to)
 {
-	u64 page = index << MARENA_PAGE_SHIFT, end = page + MARENA_PAGE_SIZE;
-	const struct marena_span *span;
-	u64 start = marena_slot_start(marker->arena, page, &span);
+	struct marena_marker *marker = ctx;
 
-	while (start < end) {
-		scan(marker, span, start, page > start ? page - start : 0,
-		     min(end - start, span->slot_size));
-		start = marena_slot_start(marker->arena,
-					  start + span->slot_size, &span);
-	}
-}
-
-static void marena_scan_old_slot(struct marena_marker *marker,
-				 const struct marena_span *span, u64 start,
-				 u64 from, u64 to)
-{
-	if (marena_object_is_old(marker->arena, start))
+	if (!marena_type_is_opaque(span->type) &&
+	    marena_object_is_old(marker->arena, start))
 		marena_scan_snapshot(marker, span, start, from, to);
 }
 
 /* Scan what old objects have on the page, as it was at the rendezvous. */
 void marena_scan_old(struct marena_marker *marker, u64 index)
 {
-	marena_scan_slots(marker, index, marena_scan_old_slot);
+	marena_slots_visit(marker->arena, index, marena_scan_old_slot, marker);
 }
 
 #ifdef MARENA_KUNIT

@@ -14,10 +14,6 @@ void marena_look_at(struct marena_marker *marker, u64 index,
 void marena_scan_bytes(struct marena_marker *marker,
 		       const struct marena_span *span, u64 start, u64 from,
 		       u64 to);
-void marena_scan_slots(struct marena_marker *marker, u64 index,
-		       void (*scan)(struct marena_marker *marker,
-				    const struct marena_span *span, u64 start,
-				    u64 from, u64 to));
 void marena_scan_old(struct marena_marker *marker, u64 index);
 void marena_scan_chunk(struct marena_marker *marker,
 		       const struct marena_span *span, u64 start, u64 chunk);

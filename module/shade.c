@@ -55,10 +55,11 @@ void marena_shade_inside(struct marena_arena *arena, u64 offset)
 }
 
 /* Mark what an object refers to by the words that it has on the page. */
-static void marena_shade_slot(struct marena_marker *marker,
-			      const struct marena_span *span, u64 start,
-			      u64 from, u64 to)
+static void marena_shade_slot(void *ctx, const struct marena_span *span,
+			      u64 start, u64 from, u64 to)
 {
+	struct marena_marker *marker = ctx;
+
 	if (marena_alloc_test(marker->arena, start))
 		marena_scan_bytes(marker, span, start, from, to);
 }
@@ -79,7 +80,8 @@ void marena_shade_page(struct marena_region *region, unsigned int i,
 	marena_look_at(&marker, index, page);
 	read_lock(&col->mark_lock);
 	if (!col->closed)
-		marena_scan_slots(&marker, index, marena_shade_slot);
+		marena_slots_visit(region->arena, index, marena_shade_slot,
+				   &marker);
 	marena_shading_end(&marker);
 	read_unlock(&col->mark_lock);
 }

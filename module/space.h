@@ -5,7 +5,7 @@
 #include "arena.h"
 
 /* The window, and the largest arena: dozens of them fit. */
-#ifdef CONFIG_UML	/* has 512 GiB of user address space */
+#if CONFIG_PGTABLE_LEVELS < 4	/* 512 GiB of user address space: user-mode-linux */
 #define MARENA_SPACE_FIRST	0x1000000000UL		/* 64 GiB */
 #define MARENA_SPACE_END	0x5000000000UL		/* 320 GiB */
 #define MARENA_SPACE_LARGEST	BIT(33)

@@ -315,20 +315,19 @@ static int marena_can_charge(struct marena_arena *arena, u64 pages)
 	return err;
 }
 
-/* A span of the class; smaller than the class wants, if the arena is full. */
+/* A span of the class; smaller than the class wants, where there is less room. */
 static struct marena_span *marena_span_make_small(struct marena_arena *arena,
 						  struct marena_class *class)
 {
 	struct marena_span *span;
 	u32 order = class->order;
 	s64 page;
-	int err;
 
-	err = marena_can_charge(arena, 1U << order);
-	if (err)
-		return ERR_PTR(err);
 	for (;;) {
-		page = marena_find_run(arena, 1U << order, (1UL << order) - 1);
+		page = marena_can_charge(arena, 1U << order);
+		if (!page)
+			page = marena_find_run(arena, 1U << order,
+					       (1UL << order) - 1);
 		if (page >= 0)
 			break;
 		if (!order || !marena_order_fits(class->slot_size, order - 1))
@@ -432,6 +431,7 @@ void marena_span_settle(struct marena_arena *arena, struct marena_span *span,
 	u32 objects;
 
 	lockdep_assert_held(&arena->lock);
+	span->unsettled = false;
 	if (marena_span_is_large(span)) {
 		objects = test_bit(0, marena_span_alloc_bits(arena, span));
 		done->reclaimed += marena_pages_set_refs(arena, page,

@@ -59,6 +59,8 @@ struct marena_class {
  * @client: who has leased it, or NULL
  * @gate: the gate when it was leased
  * @kept: a stopped thread may be using it: the rendezvous does not end the lease
+ * @unsettled: its lease was replaced, or objects on it were freed without a cycle:
+ *             its counts of references are not yet those of its objects
  * @swept: number of the mark pass whose dead were last swept from it
  * @nr_old: old objects
  * @young: it may have young objects; written under arena->lock, and read by
@@ -82,6 +84,7 @@ struct marena_span {
 	struct marena_client *client;
 	u32 gate;
 	bool kept;
+	bool unsettled;
 	u32 swept;
 	u32 nr_old;
 	bool young;
@@ -169,6 +172,10 @@ static inline bool marena_span_is_swept(const struct marena_arena *arena,
 }
 
 bool marena_object_starts(struct marena_arena *arena, u64 offset);
+void marena_slots_visit(struct marena_arena *arena, u64 page,
+			void (*visit)(void *ctx, const struct marena_span *span,
+				      u64 start, u64 from, u64 to),
+			void *ctx);
 const struct marena_type *marena_object_type(struct marena_arena *arena,
 					     u64 address);
 

@@ -8,9 +8,12 @@
 #include <kunit/test.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 
 #include "fs.h"
 #include "lease.h"
@@ -186,4 +189,53 @@ void marena_test_object(struct marena_arena *arena, u64 offset)
 
 	set_bit((offset & (MARENA_PAGE_SIZE - 1)) / MARENA_GRANULE,
 		marena_alloc_bits(region, page % MARENA_REGION_PAGES));
+}
+
+/* A function that waits, in a thread that can be killed. */
+struct marena_test_waiter {
+	int (*fn)(void *data);
+	void *data;
+};
+
+static int marena_test_wait(void *data)
+{
+	const struct marena_test_waiter *waiter = data;
+
+	allow_signal(SIGKILL);
+	return waiter->fn(waiter->data);
+}
+
+/*
+ * Kill a thread that is in @fn, once it waits in @wait. One that does not heed that
+ * gets a minute; then it is for the caller to end what it waits for, before it calls
+ * marena_test_killed().
+ */
+struct task_struct *marena_test_kill(struct kunit *test,
+				     struct wait_queue_head *wait,
+				     int (*fn)(void *data), void *data)
+{
+	struct marena_test_waiter waiter = { .fn = fn, .data = data };
+	unsigned long patience = jiffies + 60 * HZ;
+	struct task_struct *task;
+
+	task = kthread_run(marena_test_wait, &waiter, "marena-test");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	get_task_struct(task);
+	/* It looks again and again, so no order is needed. */
+	while (!waitqueue_active(wait) && !READ_ONCE(task->exit_state))
+		schedule_timeout_uninterruptible(1);
+	send_sig(SIGKILL, task, 1);
+	while (!READ_ONCE(task->exit_state) && time_before(jiffies, patience))
+		schedule_timeout_uninterruptible(1);
+	KUNIT_EXPECT_NE(test, READ_ONCE(task->exit_state), 0);
+	return task;
+}
+
+/* Returns what the thread's function has returned. */
+int marena_test_killed(struct task_struct *task)
+{
+	int ret = kthread_stop(task);
+
+	put_task_struct(task);
+	return ret;
 }

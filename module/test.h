@@ -8,6 +8,7 @@
 #define MARENA_TEST_H
 
 #include <kunit/test.h>
+#include <linux/wait.h>
 
 #include "arena.h"
 #include "client.h"
@@ -39,5 +40,9 @@ u64 *marena_test_word(struct kunit *test, struct marena_arena *arena,
 u8 *marena_test_refs(struct kunit *test, struct marena_client *client,
 		     u64 offset);
 void marena_test_object(struct marena_arena *arena, u64 offset);
+struct task_struct *marena_test_kill(struct kunit *test,
+				     struct wait_queue_head *wait,
+				     int (*fn)(void *data), void *data);
+int marena_test_killed(struct task_struct *task);
 
 #endif /* MARENA_TEST_H */

@@ -48,6 +48,11 @@ static inline bool marena_type_is_counted(const struct marena_type *type)
 	return type->flags & MARENA_TYPE_F_COUNTED;
 }
 
+static inline bool marena_type_has_weak(const struct marena_type *type)
+{
+	return type->nr_weak;
+}
+
 /* True if objects of the type need no scan. */
 static inline bool marena_type_is_opaque(const struct marena_type *type)
 {

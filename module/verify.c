@@ -39,11 +39,13 @@
  * @objects: objects that were reached, a bit a granule; NULL: none was
  * @scanned: those of them whose references were followed; behind @objects
  * @pending: some were reached that are not scanned
+ * @next: the next region of which that is so
  */
 struct marena_reached {
 	unsigned long *objects;
 	unsigned long *scanned;
 	bool pending;
+	struct marena_reached *next;
 };
 
 /**
@@ -51,6 +53,7 @@ struct marena_reached {
  * @arena: of what
  * @nr_regions: entries of @regions
  * @regions: what was reached, by region
+ * @pending: the first region that has objects which are not scanned
  * @found: what was found
  * @err: why there is no result
  */
@@ -58,6 +61,7 @@ struct marena_verifier {
 	struct marena_arena *arena;
 	unsigned long nr_regions;
 	struct marena_reached *regions;
+	struct marena_reached *pending;
 	struct marena_verify found;
 	int err;
 };
@@ -71,11 +75,12 @@ static void marena_verify_note(struct marena_verifier *verifier, __u64 *figure,
 		verifier->found.first = verifier->arena->base + offset;
 }
 
-/* Let others run, and see whether to go on. */
+/* Let others run, and see whether to go on, or all who asked were killed. */
 static bool marena_verify_goes_on(struct marena_verifier *verifier)
 {
 	cond_resched();
-	if (kthread_should_stop())
+	if (kthread_should_stop() ||
+	    !READ_ONCE(verifier->arena->col.verification.wanted))
 		verifier->err = -EINTR;
 	return !verifier->err;
 }
@@ -109,8 +114,12 @@ static void marena_reach(struct marena_verifier *verifier, u64 offset)
 
 	if (!reached || __test_and_set_bit(granule, reached->objects))
 		return;
-	reached->pending = true;
 	verifier->found.objects++;
+	if (reached->pending)
+		return;
+	reached->pending = true;
+	reached->next = verifier->pending;
+	verifier->pending = reached;
 }
 
 /* Does a slot begin there, of that span, without an object? Else that is reached. */
@@ -253,44 +262,37 @@ static void marena_verify_object(struct marena_verifier *verifier, u64 start)
 	}
 }
 
-/* Scan the objects of a region, until it has none that is not scanned. */
+/* Scan the objects of a region. What that reaches behind is scanned at once. */
 static void marena_verify_region(struct marena_verifier *verifier,
 				 unsigned long index)
 {
 	struct marena_reached *reached = &verifier->regions[index];
 	unsigned int word, bit;
 
-	while (reached->pending && marena_verify_goes_on(verifier)) {
-		reached->pending = false;
-		for (word = 0; word < BITS_TO_LONGS(MARENA_REGION_GRANULES);
-		     word++) {
-			unsigned long todo;
+	for (word = 0; word < BITS_TO_LONGS(MARENA_REGION_GRANULES); word++) {
+		unsigned long todo;
 
-			/* What is scanned may reach more in the same word. */
-			while ((todo = reached->objects[word] &
-				       ~reached->scanned[word])) {
-				bit = word * BITS_PER_LONG + __ffs(todo);
-				__set_bit(bit, reached->scanned);
-				marena_verify_object(verifier,
-						     index * MARENA_REGION_SIZE +
-						     bit * MARENA_GRANULE);
-			}
+		/* What is scanned may reach more in the same word. */
+		while ((todo = reached->objects[word] &
+			       ~reached->scanned[word])) {
+			bit = word * BITS_PER_LONG + __ffs(todo);
+			__set_bit(bit, reached->scanned);
+			marena_verify_object(verifier,
+					     index * MARENA_REGION_SIZE +
+					     bit * MARENA_GRANULE);
 		}
 	}
+	marena_verify_goes_on(verifier);
 }
 
 static void marena_verify_fixpoint(struct marena_verifier *verifier)
 {
-	unsigned long index;
-	bool again = true;
+	struct marena_reached *reached;
 
-	while (again && !verifier->err) {
-		again = false;
-		for (index = 0; index < verifier->nr_regions; index++)
-			if (verifier->regions[index].pending) {
-				again = true;
-				marena_verify_region(verifier, index);
-			}
+	while ((reached = verifier->pending) && !verifier->err) {
+		verifier->pending = reached->next;
+		reached->pending = false;
+		marena_verify_region(verifier, reached - verifier->regions);
 	}
 }
 
@@ -378,7 +380,7 @@ static u16 marena_verify_count(struct marena_arena *arena,
 }
 
 /*
- * A page's count is what the alloc map says, where nobody allocates since that
+ * A page's count is what the alloc map says, where nobody has allocated since that
  * was made so; and there is no memory without a count, and no count without a
  * span.
  */
@@ -398,7 +400,7 @@ static void marena_verify_page(struct marena_verifier *verifier,
 		right = false;
 	else if (span->client)
 		right = region->refs[i];
-	else if (marena_span_is_swept(arena, span))
+	else if (marena_span_is_swept(arena, span) && !span->unsettled)
 		right = region->refs[i] ==
 			marena_verify_count(arena, span,
 					    (offset - span->offset) >>
@@ -561,14 +563,15 @@ int marena_verify(struct marena_arena *arena, struct marena_verify *arg)
 	marena_verify_want(col, 1);
 	err = marena_collector_run(arena, MARENA_REASON_REQUEST,
 				   !(arg->flags & MARENA_VERIFY_MINOR), &cycle);
-	marena_verify_want(col, -1);
-	if (err)
-		return err;
+	/* While it is wanted, what was found is what was asked for. */
 	spin_lock(&col->lock);
-	err = col->verification.err;
-	*arg = col->verification.found;
+	if (!err) {
+		err = col->verification.err;
+		*arg = col->verification.found;
+		arg->cycle = cycle;
+	}
+	col->verification.wanted--;
 	spin_unlock(&col->lock);
-	arg->cycle = cycle;
 	return err;
 }
 

@@ -60,27 +60,51 @@ static void marena_test_verify_clean(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, found.cycle, 1);
 }
 
-/* What was reached, compared with marks of which one was taken away. */
-static void marena_test_verify_unmarked(struct kunit *test)
+/* Finds out what is reached, for as many as want to know. */
+static struct marena_verifier *verify_test_reach(struct kunit *test,
+						 struct verify_test *t,
+						 int wanted)
 {
-	struct verify_test *t = verify_test_new(test);
 	struct marena_verifier *verifier = marena_verifier_alloc(t->arena);
-	unsigned int i;
 	LIST_HEAD(clients);
 
 	KUNIT_ASSERT_NOT_NULL(test, verifier);
+	marena_verify_want(&t->arena->col, wanted);
 	t->arena->col.verification.verifier = verifier;
 	marena_clients_hold(t->arena, &clients);
 	mutex_lock(&t->arena->lock);
 	marena_verify_reach(t->arena, &clients);
 	mutex_unlock(&t->arena->lock);
 	marena_clients_release(&clients);
+	return verifier;
+}
+
+/* All who wanted to know were killed. */
+static void marena_test_verify_unwanted(struct kunit *test)
+{
+	struct verify_test *t = verify_test_new(test);
+	struct marena_verifier *verifier = verify_test_reach(test, t, 0);
+
+	t->arena->col.verification.verifier = NULL;
+	KUNIT_EXPECT_EQ(test, verifier->err, -EINTR);
+	KUNIT_EXPECT_LT(test, verifier->found.objects, NR_NODES - 1);
+	marena_verifier_free(verifier);
+}
+
+/* What was reached, compared with marks of which one was taken away. */
+static void marena_test_verify_unmarked(struct kunit *test)
+{
+	struct verify_test *t = verify_test_new(test);
+	struct marena_verifier *verifier = verify_test_reach(test, t, 1);
+	unsigned int i;
+
 	for (i = 0; i < NR_NODES - 1; i++)
 		if (i != 3)
 			set_bit(t->node[i] / MARENA_GRANULE,
 				marena_region(t->arena, 0)->mark);
 	marena_verify_marks(t->arena);
 	t->arena->col.verification.verifier = NULL;
+	marena_verify_want(&t->arena->col, -1);
 
 	KUNIT_EXPECT_EQ(test, verifier->err, 0);
 	KUNIT_EXPECT_EQ(test, verifier->found.objects, NR_NODES - 1);
@@ -107,36 +131,81 @@ static void marena_test_verify_dangling(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, found.objects, NR_NODES - 1);
 }
 
+/* What is wrong with the tables, as they are now? */
+static struct marena_verify verify_test_tables(struct kunit *test,
+					       struct verify_test *t)
+{
+	struct marena_verifier *verifier = marena_verifier_alloc(t->arena);
+	struct marena_verify found;
+
+	KUNIT_ASSERT_NOT_NULL(test, verifier);
+	t->arena->col.verification.verifier = verifier;
+	marena_verify_tables(t->arena);
+	t->arena->col.verification.verifier = NULL;
+	found = verifier->found;
+	marena_verifier_free(verifier);
+	return found;
+}
+
 static void marena_test_verify_miscounted(struct kunit *test)
 {
 	struct verify_test *t = verify_test_new(test);
-	struct marena_verifier *verifier;
+	u16 *refs = &marena_region(t->arena, 0)->refs[t->span->offset >>
+						      MARENA_PAGE_SHIFT];
+	struct marena_verify found;
 
 	verify_test_run(test, t);
-	verifier = marena_verifier_alloc(t->arena);
-	KUNIT_ASSERT_NOT_NULL(test, verifier);
-	t->arena->col.verification.verifier = verifier;
-	marena_region(t->arena, 0)->refs[t->span->offset >>
-					 MARENA_PAGE_SHIFT]++;
-	t->arena->nr_spans++;
-	marena_verify_tables(t->arena);
-	marena_region(t->arena, 0)->refs[t->span->offset >>
-					 MARENA_PAGE_SHIFT]--;
-	t->arena->nr_spans--;
-	t->arena->col.verification.verifier = NULL;
+	(*refs)++;
+	found = verify_test_tables(test, t);
+	(*refs)--;
+	KUNIT_EXPECT_EQ(test, found.miscounted, 1);
+	KUNIT_EXPECT_EQ(test, found.misaccounted, 0);
+	KUNIT_EXPECT_EQ(test, found.first, t->arena->base + t->span->offset);
+}
 
-	KUNIT_EXPECT_EQ(test, verifier->found.miscounted, 1);
-	KUNIT_EXPECT_EQ(test, verifier->found.misaccounted, 1);
-	KUNIT_EXPECT_EQ(test, verifier->found.first,
-			t->arena->base + t->span->offset);
-	marena_verifier_free(verifier);
+/* In how many ways are sums of the arena wrong? */
+static u64 verify_test_sums(struct kunit *test, struct verify_test *t)
+{
+	return verify_test_tables(test, t).misaccounted;
+}
+
+/* Each figure is wrong in turn. */
+static void marena_test_verify_misaccounted(struct kunit *test)
+{
+	struct verify_test *t = verify_test_new(test);
+	struct marena_arena *arena = t->arena;
+
+	verify_test_run(test, t);
+	/* A lease, of pages that are charged and have no memory. */
+	marena_test_lease(test, t->client, t->span->type, 4096);
+	KUNIT_EXPECT_EQ(test, verify_test_sums(test, t), 0);
+	arena->charged++;
+	KUNIT_EXPECT_EQ(test, verify_test_sums(test, t), 1);
+	arena->charged--;
+	arena->nr_spans++;
+	KUNIT_EXPECT_EQ(test, verify_test_sums(test, t), 1);
+	arena->nr_spans--;
+	arena->nr_leases++;
+	KUNIT_EXPECT_EQ(test, verify_test_sums(test, t), 1);
+	arena->nr_leases--;
+	atomic64_inc(&arena->resident);
+	KUNIT_EXPECT_EQ(test, verify_test_sums(test, t), 1);
+	atomic64_sub(2, &arena->resident);
+	KUNIT_EXPECT_EQ(test, verify_test_sums(test, t), 1);
+	atomic64_inc(&arena->resident);
+	marena_region(arena, 0)->nr_free++;
+	KUNIT_EXPECT_EQ(test, verify_test_sums(test, t), 1);
+	marena_region(arena, 0)->nr_free--;
+	KUNIT_EXPECT_EQ(test, verify_test_sums(test, t), 0);
 }
 
 static struct kunit_case marena_verify_cases[] = {
 	KUNIT_CASE(marena_test_verify_clean),
 	KUNIT_CASE(marena_test_verify_unmarked),
+	KUNIT_CASE(marena_test_verify_unwanted),
 	KUNIT_CASE(marena_test_verify_dangling),
 	KUNIT_CASE(marena_test_verify_miscounted),
+	KUNIT_CASE(marena_test_verify_misaccounted),
 	{}
 };
 

@@ -24,9 +24,11 @@
 
 #include "arena.h"
 #include "client.h"
+#include "generation.h"
 #include "mark.h"
 #include "region.h"
 #include "span.h"
+#include "test_point.h"
 #include "type.h"
 #include "weak.h"
 
@@ -51,12 +53,22 @@ static bool marena_weak_is_live(struct marena_arena *arena, u64 offset)
 	       marena_mark_test(arena, offset);
 }
 
+/* What is freed without a cycle, as it is counted, cannot be referred to weakly. */
+static bool marena_weak_may_refer(struct marena_arena *arena, u64 offset)
+{
+	return marena_object_starts(arena, offset) &&
+	       !marena_type_is_counted(marena_span_at(arena, offset)->type);
+}
+
 /* The program may store another object meanwhile: then that stays. */
 static void marena_weak_clear_field(struct marena_arena *arena, u64 *field)
 {
 	u64 target = READ_ONCE(*field);
+	u64 offset = target - arena->base;
 
-	if (target && !marena_weak_is_live(arena, target - arena->base))
+	marena_test_point();
+	if (target && !(marena_weak_may_refer(arena, offset) &&
+			marena_mark_test(arena, offset)))
 		cmpxchg(field, target, 0);
 }
 
@@ -102,9 +114,9 @@ static void marena_weak_clear_object(struct marena_arena *arena,
 	}
 }
 
-static void marena_weak_clear_span(struct marena_arena *arena,
-				   const struct marena_span *span)
+static void marena_weak_clear_span(void *ctx, const struct marena_span *span)
 {
+	struct marena_arena *arena = ctx;
 	u64 start = span->offset;
 	u32 slot;
 
@@ -113,12 +125,8 @@ static void marena_weak_clear_span(struct marena_arena *arena,
 			marena_weak_clear_object(arena, span, start);
 }
 
-/*
- * Marking is closed, but arena->marking still holds spans and pages where they
- * are: clear the weak fields of live objects that refer to none. Spans that come
- * meanwhile are listed before those seen here; what is stored on them is live.
- */
-void marena_weak_clear(struct marena_arena *arena)
+/* Spans that come meanwhile are listed before those seen here. */
+static void marena_weak_clear_all(struct marena_arena *arena)
 {
 	struct marena_span *span;
 
@@ -130,6 +138,49 @@ void marena_weak_clear(struct marena_arena *arena)
 		marena_weak_clear_span(arena, span);
 		cond_resched();
 	}
+}
+
+static void marena_weak_clear_slot(void *ctx, const struct marena_span *span,
+				   u64 start, u64 from, u64 to)
+{
+	struct marena_arena *arena = ctx;
+
+	if (marena_weak_is_live(arena, start))
+		marena_weak_clear_bytes(arena, span->type, start, from, to);
+}
+
+static bool marena_weak_clear_page(void *ctx, u64 page)
+{
+	const struct marena_span *span;
+
+	span = marena_span_at(ctx, page << MARENA_PAGE_SHIFT);
+	if (span && marena_type_has_weak(span->type))
+		marena_slots_visit(ctx, page, marena_weak_clear_slot, ctx);
+	return !kthread_should_stop();
+}
+
+/*
+ * What a minor cycle finds dead was young. So it is referred to from young
+ * objects, or from a page that was written since it came to be.
+ */
+static void marena_weak_clear_minor(struct marena_arena *arena)
+{
+	marena_young_spans(arena, marena_type_has_weak, marena_weak_clear_span,
+			   arena);
+	marena_remembered_visit(arena, marena_weak_clear_page, arena);
+}
+
+/*
+ * Marking is closed, but arena->marking still holds spans and pages where they
+ * are: clear the weak fields of live objects that refer to none. What is stored
+ * meanwhile is live.
+ */
+void marena_weak_clear(struct marena_arena *arena)
+{
+	if (arena->minor)
+		marena_weak_clear_minor(arena);
+	else
+		marena_weak_clear_all(arena);
 	marena_weak_set(arena, false);
 }
 
@@ -148,7 +199,7 @@ static int marena_weak_look(struct marena_arena *arena,
 	field = marena_heap_at(arena, offset);
 	target = field ? READ_ONCE(*field) : 0;
 	offset = target - arena->base;
-	if (!marena_object_starts(arena, offset))
+	if (!marena_weak_may_refer(arena, offset))
 		target = 0;
 	if (target && arena->marking) {
 		marena_shade(arena, offset);

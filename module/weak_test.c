@@ -3,12 +3,17 @@
  * Tests of weak.c: what is cleared when, and what is said of an object between
  * the rendezvous and that.
  */
+#include <kunit/static_stub.h>
+#include <kunit/test-bug.h>
+
 #include "barrier.h"
 #include "collector.h"
+#include "lease.h"
 #include "rendezvous.h"
 #include "root.h"
 #include "sweep.h"
 #include "test.h"
+#include "test_point.h"
 
 #define MARENA_TEST_ELEMENT	32
 
@@ -176,6 +181,106 @@ static void marena_test_clear_nonsense(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, *marena_test_field(test, &w, 5, 8), 0);
 }
 
+/* What is live becomes old, and its spans too, as nobody has leased them. */
+static void marena_test_weak_become_old(struct kunit *test,
+					struct marena_test_weak *w)
+{
+	struct marena_settled done = {};
+
+	w->arena->survivals = 1;
+	w->arena->survivals_wanted = 1;
+	marena_test_weak_cycle(test, w);
+	mutex_lock(&w->arena->lock);
+	marena_leases_drop(w->client);
+	mutex_unlock(&w->arena->lock);
+	marena_generation_end(w->arena, &done);
+	KUNIT_EXPECT_FALSE(test, marena_span_at(w->arena, w->array)->young);
+}
+
+/* Objects found live by a minor cycle that remembers page 0 of the array. */
+static u64 marena_test_weak_minor(struct kunit *test,
+				  struct marena_test_weak *w)
+{
+	unsigned int i = (w->array >> MARENA_PAGE_SHIFT) % MARENA_REGION_PAGES;
+	struct marena_cycle_figures figures = {};
+	DECLARE_BITMAP(pages, MARENA_REGION_PAGES) = {};
+	u64 live, pause;
+
+	__set_bit(i, pages);
+	w->arena->minor = true;
+	marena_generation_prepare(w->arena);
+	marena_remember(marena_region(w->arena,
+				      w->array >> MARENA_REGION_SHIFT), pages);
+	KUNIT_ASSERT_EQ(test, marena_rendezvous(w->arena, &w->clients, &pause),
+			0);
+	marena_test_weak_mark(test, w, &figures);
+	live = marena_test_weak_finish(test, w, &figures);
+	w->arena->minor = false;
+	return live;
+}
+
+/*
+ * A minor cycle looks at young objects, and at what was written: in what is
+ * neither, no field can refer to what it finds dead. One does here, as a proof
+ * that it is not looked at.
+ */
+static void marena_test_clear_minor(struct kunit *test)
+{
+	const u64 far = 4 * MARENA_PAGE_SIZE / MARENA_TEST_ELEMENT;
+	struct marena_test_weak w;
+	u64 *old, *young, *written, *other;
+	struct marena_span *span;
+	u64 dead;
+
+	marena_test_weak_init(test, &w, 2 * far);
+	*marena_test_field(test, &w, 0, 16) = w.arena->base +
+					      marena_test_target(&w, 0);
+	marena_test_weak_become_old(test, &w);
+	KUNIT_EXPECT_EQ(test, w.arena->old_objects, 2);
+
+	w.targets = marena_test_lease(test, w.client, w.targets->type, 64);
+	dead = marena_test_target(&w, 1);
+	span = marena_test_lease(test, w.client,
+				 marena_span_at(w.arena, w.array)->type,
+				 MARENA_TEST_ELEMENT);
+	marena_test_object(w.arena, span->offset);
+	*marena_test_field(test, &w, 0, 16) = w.arena->base + span->offset;
+	young = marena_test_word(test, w.arena, span->offset + 8);
+	*young = w.arena->base + dead;
+	old = marena_test_refer(test, &w, 1, w.targets->offset);
+	written = marena_test_refer(test, &w, 2, dead);
+	other = marena_test_refer(test, &w, 2 * far - 1, dead);
+
+	KUNIT_EXPECT_EQ(test, marena_test_weak_minor(test, &w), 3);
+	KUNIT_EXPECT_EQ(test, *old, w.arena->base + w.targets->offset);
+	KUNIT_EXPECT_EQ(test, *young, 0);
+	KUNIT_EXPECT_EQ(test, *written, 0);
+	KUNIT_EXPECT_EQ(test, *other, w.arena->base + dead);
+	KUNIT_EXPECT_EQ(test, marena_test_weak_cycle(test, &w), 2);
+	KUNIT_EXPECT_EQ(test, *old, 0);
+	KUNIT_EXPECT_EQ(test, *other, 0);
+}
+
+/* What is freed without a cycle would not be cleared in time: it is never there. */
+static void marena_test_clear_counted(struct kunit *test)
+{
+	struct marena_test_weak w;
+	struct marena_span *span;
+	struct marena_type *type;
+	u64 *field;
+
+	marena_test_weak_init(test, &w, 4);
+	type = marena_test_type(test, w.arena, 64, NULL, 0);
+	type->flags |= MARENA_TYPE_F_COUNTED;
+	span = marena_test_lease(test, w.client, type, 64);
+	marena_test_object(w.arena, span->offset);
+	*marena_test_refs(test, w.client, span->offset) = 1;
+	field = marena_test_refer(test, &w, 0, span->offset);
+	KUNIT_EXPECT_EQ(test, marena_test_ask(test, &w, 0), 0);
+	KUNIT_EXPECT_EQ(test, marena_test_weak_cycle(test, &w), 2);
+	KUNIT_EXPECT_EQ(test, *field, 0);
+}
+
 /* Who asks while marking keeps the object, and what that refers to. */
 static void marena_test_ask_marking(struct kunit *test)
 {
@@ -233,6 +338,42 @@ static void marena_test_ask_closed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, marena_test_ask(test, &w, 2),
 			w.arena->base + live);
 	KUNIT_EXPECT_FALSE(test, marena_alloc_test(w.arena, dead));
+}
+
+/* A field that refers to what is dead was read, and is given another object. */
+struct marena_test_store {
+	u64 *field;
+	u64 target;
+};
+
+static void marena_test_store_meanwhile(void)
+{
+	struct kunit *test = kunit_get_current_test();
+	const struct marena_test_store *store = test->priv;
+
+	kunit_deactivate_static_stub(test, marena_test_point);
+	*store->field = store->target;
+}
+
+static void marena_test_stored_meanwhile(struct kunit *test)
+{
+	struct marena_cycle_figures figures = {};
+	struct marena_test_store store;
+	struct marena_test_weak w;
+	u64 live;
+
+	marena_test_weak_init(test, &w, 1);
+	live = marena_test_target(&w, 0);
+	*marena_test_field(test, &w, 0, 16) = w.arena->base + live;
+	store.field = marena_test_refer(test, &w, 0, marena_test_target(&w, 1));
+	store.target = w.arena->base + live;
+	marena_test_weak_cut(test, &w);
+	marena_test_weak_mark(test, &w, &figures);
+	test->priv = &store;
+	kunit_activate_static_stub(test, marena_test_point,
+				   marena_test_store_meanwhile);
+	KUNIT_EXPECT_EQ(test, marena_test_weak_finish(test, &w, &figures), 2);
+	KUNIT_EXPECT_EQ(test, *store.field, store.target);
 }
 
 /* What is made before the fields are cleared is live, wherever its slot is. */
@@ -296,8 +437,11 @@ static void marena_test_ask_nonsense(struct kunit *test)
 static struct kunit_case marena_weak_cases[] = {
 	KUNIT_CASE(marena_test_clear),
 	KUNIT_CASE(marena_test_clear_nonsense),
+	KUNIT_CASE(marena_test_clear_minor),
+	KUNIT_CASE(marena_test_clear_counted),
 	KUNIT_CASE(marena_test_ask_marking),
 	KUNIT_CASE(marena_test_ask_closed),
+	KUNIT_CASE(marena_test_stored_meanwhile),
 	KUNIT_CASE(marena_test_made_meanwhile),
 	KUNIT_CASE(marena_test_no_weak_type),
 	KUNIT_CASE(marena_test_ask_nonsense),

@@ -140,6 +140,27 @@ TEST_F(counted, large_and_new)
 	EXPECT_EQ(0, mt_stats(self->fd).leases);
 }
 
+/* In the slot of an old object that was freed is a young one. */
+TEST_F(counted, age_goes_with_the_object)
+{
+	struct thing *thing = make(self->t, self->type);
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, mt_collect_minor(self->fd));
+	EXPECT_EQ(1, mt_stats(self->fd).objects_old);
+	/* With another, the span is leased again, so that it stays as it is. */
+	ASSERT_EQ(thing + 1, make(self->t, self->type));
+	ASSERT_EQ(0, mt_put(self->t, thing));
+	EXPECT_EQ(1, free_one(&self->w.client, thing));
+	EXPECT_EQ(0, mt_stats(self->fd).objects_old);
+	self->t->lease[0].next = 0;
+	ASSERT_EQ(thing, make(self->t, self->type));
+	ASSERT_EQ(0, mt_collect_minor(self->fd));
+	EXPECT_EQ(0, mt_stats(self->fd).objects_old);
+	EXPECT_EQ(2, mt_stats(self->fd).objects_live);
+}
+
 TEST_F(counted, not_what_somebody_holds)
 {
 	struct thing *thing = make(self->t, self->type);
@@ -223,6 +244,27 @@ TEST_F(counted, nothing_else_keeps_them)
 	ASSERT_EQ(0, mt_put(self->t, thing));
 	ASSERT_EQ(0, mt_collect(self->fd));
 	EXPECT_EQ(1, mt_stats(self->fd).objects_live);
+}
+
+/* They are freed without a look at weak fields, so none is to refer to them. */
+TEST_F(counted, weak_fields_refer_to_none)
+{
+	const __u32 refs[] = { 8 + MARENA_REF_WEAK };
+	__u32 weak = mt_type(self->fd, "weak", 16, refs, 1);
+	struct thing *thing = make(self->t, self->type);
+	void **holder = mt_new(self->t, weak, 16);
+	struct marena_weak_get get = {
+		.size = sizeof(get),
+		.field = (unsigned long)&holder[1],
+		.object = 1,
+	};
+
+	holder[1] = thing;
+	ASSERT_EQ(0, mt_ioctl(self->w.client.fd, MARENA_WEAK_GET, &get));
+	EXPECT_EQ(0, get.object);
+	ASSERT_EQ(0, mt_collect(self->fd));
+	EXPECT_EQ(NULL, holder[1]);
+	EXPECT_EQ(MAGIC, thing->magic);
 }
 
 TEST_F(counted, opaque_only)

@@ -292,13 +292,6 @@ TEST_F(section, of_a_thread_that_exited)
 	}
 }
 
-static int try_collect(int fd)
-{
-	struct marena_collect arg = { .size = sizeof(arg) };
-
-	return mt_ioctl(fd, MARENA_COLLECT, &arg);
-}
-
 /* The cycle succeeds, and leaves what the thread may be allocating on. */
 TEST_F(section, of_a_thread_that_stays)
 {
@@ -311,7 +304,7 @@ TEST_F(section, of_a_thread_that_stays)
 	mt_client_attach(&other, &self->w.arena);
 	ASSERT_EQ(0, mt_put(t, object));
 	gate = mt_enter(t);
-	ASSERT_EQ(0, try_collect(self->fd));
+	ASSERT_EQ(0, mt_try_collect(self->fd));
 	stats = mt_stats(self->fd);
 	EXPECT_EQ(1, stats.cycles);
 	EXPECT_EQ(0, stats.cycles_failed);
@@ -321,7 +314,7 @@ TEST_F(section, of_a_thread_that_stays)
 	EXPECT_EQ(gate + 2, self->w.client.control->gate);
 	EXPECT_EQ(0, mt_read_signal(object));
 	mt_leave(t);
-	ASSERT_EQ(0, try_collect(self->fd));
+	ASSERT_EQ(0, mt_try_collect(self->fd));
 	EXPECT_EQ(0, mt_stats(self->fd).objects_live);
 	EXPECT_EQ(0, mt_stats(self->fd).leases);
 	EXPECT_EQ(2, mt_stats(self->fd).cycles);
@@ -358,11 +351,11 @@ TEST_F(section, of_a_process_that_is_stopped)
 
 	self->v.shared = mt_new(&self->w.thread, MARENA_TYPE_OPAQUE, 32);
 	pid = begin_stopped(&self->v);
-	EXPECT_EQ(0, try_collect(self->fd));
+	EXPECT_EQ(0, mt_try_collect(self->fd));
 	EXPECT_EQ(1, mt_stats(self->fd).threads_stopped);
 	ASSERT_EQ(0, kill(pid, SIGCONT));
 	ASSERT_TRUE(mt_wait_post(self->v.ready[0]));
-	EXPECT_EQ(0, try_collect(self->fd));
+	EXPECT_EQ(0, mt_try_collect(self->fd));
 	EXPECT_EQ(101, mt_stats(self->fd).objects_live);
 	ASSERT_EQ(0, close(self->v.go[1]));
 	ASSERT_EQ(0, kill(pid, SIGKILL));
@@ -375,20 +368,11 @@ TEST_F(section, of_a_stopped_process_that_is_killed)
 
 	self->v.shared = mt_new(&self->w.thread, MARENA_TYPE_OPAQUE, 32);
 	pid = begin_stopped(&self->v);
-	EXPECT_EQ(0, try_collect(self->fd));
+	EXPECT_EQ(0, mt_try_collect(self->fd));
 	ASSERT_EQ(0, kill(pid, SIGKILL));
 	mt_wait_signal(pid, SIGKILL);
-	EXPECT_EQ(0, try_collect(self->fd));
+	EXPECT_EQ(0, mt_try_collect(self->fd));
 	EXPECT_EQ(1, mt_stats(self->fd).objects_live);
-}
-
-static void collect_until_killed(void *arg)
-{
-	struct victim *v = arg;
-
-	mt_post(v->ready[1]);
-	for (;;)
-		mt_collect(v->fd);
 }
 
 static void allocate_until_killed(void *arg)
@@ -404,45 +388,20 @@ static void allocate_until_killed(void *arg)
 		mt_new(&w->thread, MARENA_TYPE_OPAQUE, 64);
 }
 
-static void kill_waiter(struct victim *v, void (*waiter)(void *arg))
+/* Wherever they are then; that it may be at the gate, client_test.c sees to. */
+TEST_F(section, others_that_allocate_can_be_killed)
 {
-	pid_t pid = mt_fork(waiter, v);
-
-	mt_assert(mt_wait_post(v->ready[0]));
-	usleep(10000);
-	mt_assert_eq(kill(pid, SIGKILL), 0);
-	mt_wait_signal(pid, SIGKILL);
-}
-
-/* Who waits for a cycle ends before that does, at least now and then. */
-TEST_F(section, others_that_wait_for_it_can_be_killed)
-{
-	unsigned int i, before_its_end = 0;
-	__u64 failed;
-
-	for (i = 0; i < 10; i++) {
-		mt_enter(&self->w.thread);
-		failed = mt_stats(self->fd).cycles_failed;
-		kill_waiter(&self->v, collect_until_killed);
-		before_its_end += mt_stats(self->fd).cycles_failed == failed;
-		mt_leave(&self->w.thread);
-	}
-	EXPECT_LT(0, before_its_end);
-	EXPECT_EQ(0, mt_collect(self->fd));
-}
-
-TEST_F(section, others_that_wait_at_the_gate_can_be_killed)
-{
-	struct marena_collect arg = {
-		.size = sizeof(arg),
-		.flags = MARENA_COLLECT_NOWAIT,
-	};
 	unsigned int i;
+	pid_t pid;
 
 	for (i = 0; i < 5; i++) {
 		mt_enter(&self->w.thread);
-		ASSERT_EQ(0, mt_ioctl(self->fd, MARENA_COLLECT, &arg));
-		kill_waiter(&self->v, allocate_until_killed);
+		ASSERT_EQ(0, mt_kick(self->fd));
+		pid = mt_fork(allocate_until_killed, &self->v);
+		ASSERT_TRUE(mt_wait_post(self->v.ready[0]));
+		usleep(i * 1000);
+		ASSERT_EQ(0, kill(pid, SIGKILL));
+		mt_wait_signal(pid, SIGKILL);
 		mt_leave(&self->w.thread);
 	}
 	EXPECT_EQ(0, mt_collect(self->fd));
@@ -454,6 +413,7 @@ TEST_F(section, others_that_wait_at_the_gate_can_be_killed)
 
 #define LIST_NODES	200000
 #define LATE_ROUNDS	5
+#define KILL_TRIES	50
 
 FIXTURE(marking)
 {
@@ -537,6 +497,40 @@ TEST_F(marking, keeps_what_a_dead_client_stored)
 	ASSERT_EQ(0, mt_collect(self->fd));
 	EXPECT_EQ(LIST_NODES, mt_stats(self->fd).objects_live);
 	EXPECT_EQ(1, mt_stats(self->fd).clients);
+}
+
+static void collect_once(void *arg)
+{
+	struct victim *v = arg;
+
+	mt_post(v->ready[1]);
+	mt_try_collect(v->fd);
+}
+
+/* Who waits for a cycle ends before that does: there must be such a try. */
+TEST_F(marking, others_that_wait_for_it_can_be_killed)
+{
+	struct victim v = { .fd = self->fd };
+	unsigned int i, before_its_end = 0;
+	__u64 cycles;
+	int status;
+	pid_t pid;
+
+	mt_pipe(v.ready);
+	for (i = 0; i < KILL_TRIES && !before_its_end; i++) {
+		ASSERT_EQ(0, mt_collect(self->fd));
+		cycles = mt_stats(self->fd).cycles;
+		pid = mt_fork(collect_once, &v);
+		ASSERT_TRUE(mt_wait_post(v.ready[0]));
+		while (mt_stats(self->fd).phase != MARENA_PHASE_MARK &&
+		       mt_stats(self->fd).cycles == cycles)
+			;
+		ASSERT_EQ(0, kill(pid, SIGKILL));
+		status = mt_wait(pid);
+		before_its_end = WIFSIGNALED(status) &&
+				 mt_stats(self->fd).cycles == cycles;
+	}
+	EXPECT_EQ(1, before_its_end);
 }
 
 TEST_HARNESS_MAIN

@@ -152,6 +152,42 @@ TEST_F(events, tell_of_a_death)
 	EXPECT_EQ(0, close(events));
 }
 
+/* A thread that waits in poll() for what is to be read. */
+struct poller {
+	int events;
+	pid_t tid;
+	short found;
+};
+
+static void *poll_once(void *arg)
+{
+	struct poller *p = arg;
+	struct pollfd pfd = { .fd = p->events, .events = POLLIN };
+
+	__atomic_store_n(&p->tid, gettid(), __ATOMIC_RELEASE);
+	mt_assert_eq(poll(&pfd, 1, -1), 1);
+	p->found = pfd.revents;
+	return NULL;
+}
+
+TEST_F(events, wake_who_polls)
+{
+	struct poller p = { .events = subscribe_nonblock(self->fd, 0) };
+	struct thing *thing = make_garbage(self->t, self->told, 42);
+	pthread_t thread;
+	pid_t tid;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, poll_once, &p));
+	while (!(tid = __atomic_load_n(&p.tid, __ATOMIC_ACQUIRE)))
+		usleep(1000);
+	mt_wait_state(tid, 'S');
+	ASSERT_EQ(0, mt_collect(self->fd));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(POLLIN, p.found);
+	expect_death(p.events, thing, 42);
+	EXPECT_EQ(0, close(p.events));
+}
+
 /* Only types that ask for it; all that die in a cycle; large ones too. */
 TEST_F(events, which_types)
 {

@@ -35,7 +35,7 @@ static void set_name(__u8 *field, const char *name)
 
 /* -------------------------------------------------------------- the device */
 
-/* User-mode-linux has fewer addresses than the machine that it runs on. */
+/* Some user-mode-linux has fewer addresses than the machine that it runs on. */
 static bool has_all_addresses(void)
 {
 	void *addr = (void *)(64 * TIB);

@@ -25,12 +25,23 @@ told()
 		"$results/$1/results"
 }
 
+# told_all SUITE: does it tell of as many tests as it said there are, and of its end?
+told_all()
+{
+	awk '/^    1\.\.[0-9]/ { plan = substr($1, 4) }
+	     /^    (not )?ok / { points++ }
+	     /^(not )?ok 1 / { ended = 1 }
+	     END { exit !(ended && points && points == plan) }' \
+		"$results/$1/results"
+}
+
 while read -r suite; do
-	if [ -e "$results/$suite/results" ]; then
-		told "$suite"
-	else
+	if [ ! -e "$results/$suite/results" ]; then
 		echo "not ok $suite: did not run"
+		continue
 	fi
+	told "$suite"
+	told_all "$suite" || echo "not ok $suite: did not tell of all its tests"
 done <"$suites" | awk '
 	{ line[NR] = $0 }
 	/^(not )?ok/ { points++ }

@@ -3,6 +3,7 @@
  * Limits: of an arena and of a user. A limit is an error only after a
  * collection has not helped, and nothing is lost by it.
  */
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -62,6 +63,11 @@ FIXTURE_VARIANT_ADD(arena_limit, memory_small) {
 
 FIXTURE_VARIANT_ADD(arena_limit, memory_large) {
 	.size = 64 * MIB, .mem_limit = 8 * MIB, .bytes = 100000,
+};
+
+/* Fewer pages than a span of such objects may have. */
+FIXTURE_VARIANT_ADD(arena_limit, memory_little) {
+	.size = 64 * MIB, .mem_limit = 128 * 1024, .bytes = 32768,
 };
 
 FIXTURE_VARIANT_ADD(arena_limit, size_small) {
@@ -331,6 +337,63 @@ TEST_F(user_limit, is_each_users_own)
 		ASSERT_GE(mt_create(NULL, MT_REGION, 0, 0), 0);
 	EXPECT_EQ(-EDQUOT, mt_create(NULL, MT_REGION, 0, 0));
 	mt_run(use_arenas, &nr);
+}
+
+/* A user of a namespace that USER has made, to whom root gives an id in it. */
+#define INSIDE_UID	5
+
+struct inside {
+	int ready[2];
+	int go[2];
+	unsigned int nr;
+};
+
+static void use_arenas_inside(void *arg)
+{
+	struct inside *in = arg;
+	unsigned int i;
+
+	mt_become(USER, USER);
+	mt_assert_eq(unshare(CLONE_NEWUSER), 0);
+	mt_post(in->ready[1]);
+	mt_assert(mt_wait_post(in->go[0]));
+	mt_assert_eq(setresuid(INSIDE_UID, INSIDE_UID, INSIDE_UID), 0);
+	for (i = 0; i < in->nr; i++)
+		mt_assert_ge(mt_create(NULL, MT_REGION, 0, 0), 0);
+	mt_assert_eq(mt_create(NULL, MT_REGION, 0, 0), -EDQUOT);
+	mt_post(in->ready[1]);
+	mt_wait_post(in->go[0]);
+}
+
+static void find_none_left(void *arg)
+{
+	mt_become(USER, USER);
+	mt_assert_eq(mt_create(NULL, MT_REGION, 0, 0), -EDQUOT);
+}
+
+/* Who makes a user namespace answers for all in it, whatever their ids are. */
+TEST_F(user_limit, is_that_of_who_made_the_namespace)
+{
+	struct inside in = { .nr = 3 };
+	char path[64], map[64];
+	pid_t pid;
+
+	if (access("/proc/self/ns/user", F_OK))
+		SKIP(return, "the kernel has no user namespaces");
+	mt_pipe(in.ready);
+	mt_pipe(in.go);
+	set_limit(MAX_ARENAS, in.nr);
+	pid = mt_fork(use_arenas_inside, &in);
+	ASSERT_TRUE(mt_wait_post(in.ready[0]));
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+	snprintf(map, sizeof(map), "%d %d 1", INSIDE_UID, 2 * USER);
+	ASSERT_EQ(0, mt_write_file(path, map));
+	mt_post(in.go[1]);
+	ASSERT_TRUE(mt_wait_post(in.ready[0]));
+	mt_run(find_none_left, NULL);
+	mt_post(in.go[1]);
+	mt_wait_ok(pid);
+	mt_run(use_arenas, &in.nr);
 }
 
 /* The window of addresses that all arenas share comes to an end, too. */

@@ -240,9 +240,23 @@ static struct mt_lease *find_lease(struct mt_thread *t, __u32 type,
 
 static int renew_lease(struct mt_thread *t, struct mt_lease *l)
 {
-	struct marena_lease arg;
-	int ret = mt_lease(t->client->fd, l->type, l->bytes, &arg);
+	struct marena_lease arg = {
+		.size = sizeof(arg),
+		.type = l->type,
+		.bytes = l->bytes,
+	};
+	int ret;
 
+	if (l->next && l->next == l->nr_slots) {
+		arg.flags = MARENA_LEASE_REPLACE;
+		arg.base = (unsigned long)l->base;
+		arg.gate = l->gate;
+		/* Also where this fails. */
+		l->gate = 0;
+		l->next = 0;
+		l->nr_slots = 0;
+	}
+	ret = mt_ioctl(t->client->fd, MARENA_LEASE, &arg);
 	if (ret)
 		return ret;
 	l->gate = arg.gate;

@@ -189,6 +189,25 @@ struct marena_ioc_stats mt_stats(int fd)
 	return stats;
 }
 
+static int try_cycle(int fd, __u32 flags)
+{
+	struct marena_collect arg = { .size = sizeof(arg), .flags = flags };
+
+	return mt_ioctl(fd, MARENA_COLLECT, &arg);
+}
+
+/* One attempt: -EBUSY if it was given up. */
+int mt_try_collect(int fd)
+{
+	return try_cycle(fd, 0);
+}
+
+/* Asks for a cycle, and does not wait for it. */
+int mt_kick(int fd)
+{
+	return try_cycle(fd, MARENA_COLLECT_NOWAIT);
+}
+
 /*
  * A cycle is given up when a thread does not leave its section, and on a busy
  * machine a thread may lose its CPU there for a while: try again.
@@ -198,14 +217,8 @@ static int run_cycle(int fd, __u32 flags)
 	unsigned int tries;
 	int ret = -EBUSY;
 
-	for (tries = 0; ret == -EBUSY && tries < 100; tries++) {
-		struct marena_collect arg = {
-			.size = sizeof(arg),
-			.flags = flags,
-		};
-
-		ret = mt_ioctl(fd, MARENA_COLLECT, &arg);
-	}
+	for (tries = 0; ret == -EBUSY && tries < 100; tries++)
+		ret = try_cycle(fd, flags);
 	return ret;
 }
 

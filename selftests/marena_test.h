@@ -102,6 +102,8 @@ void mt_arena_unmap(struct mt_arena *a);
 void mt_arena_exit(struct mt_arena *a);
 
 struct marena_ioc_stats mt_stats(int fd);
+int mt_try_collect(int fd);
+int mt_kick(int fd);
 int mt_collect(int fd);
 int mt_collect_minor(int fd);
 int mt_type(int fd, const char *name, __u64 size, const __u32 *refs,

@@ -243,6 +243,32 @@ TEST_F(refs, memory_of_a_client)
 	EXPECT_EQ(before, mt_stats(self->fd).pages_metadata);
 }
 
+/* So do pages of its map that stay unused, while it lives. */
+TEST_F(refs, memory_of_a_map_that_is_not_used)
+{
+	char *objects[8];
+	__u64 before;
+	unsigned int i;
+
+	/* Each on a page of the map of its own. */
+	for (i = 0; i < ARRAY_SIZE(objects); i++)
+		objects[i] = mt_new(self->t, MARENA_TYPE_OPAQUE, MIB);
+	EXPECT_EQ(8, live(self->fd));
+	EXPECT_EQ(8, live(self->fd));
+	before = mt_stats(self->fd).pages_metadata;
+	for (i = 1; i < ARRAY_SIZE(objects); i++)
+		ASSERT_EQ(0, mt_put(self->t, objects[i]));
+	for (i = 0; i < 4; i++)
+		EXPECT_EQ(1, live(self->fd));
+	EXPECT_EQ(before - 7, mt_stats(self->fd).pages_metadata);
+	EXPECT_EQ(1, mt_refs(self->w.client.fd, objects[0]));
+	/* They come back where they are needed. */
+	for (i = 1; i < ARRAY_SIZE(objects); i++)
+		mt_new(self->t, MARENA_TYPE_OPAQUE, MIB);
+	EXPECT_EQ(8, live(self->fd));
+	EXPECT_EQ(before, mt_stats(self->fd).pages_metadata);
+}
+
 /* Each client allocates from spans of its own. */
 TEST_F(refs, clients_allocate_apart)
 {

@@ -6,6 +6,7 @@
  *
  * Each command is a variant of the fixture; each test runs for all of them.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -464,6 +465,31 @@ TEST(unknown_commands)
 				  mt_ioctl(fd[kind],
 					   _IO(MARENA_TYPE_BYTE, nr), arg));
 		}
+	}
+	mt_world_exit(&w);
+}
+
+/* They are mapped, or take commands; there is nothing to go through. */
+TEST(neither_read_nor_written)
+{
+	/* Only an arena is a regular file. */
+	static const int extend[] = { ENODEV, EOPNOTSUPP, ENODEV };
+	struct mt_world w;
+	enum kind kind;
+	char byte = 0;
+
+	mt_world_init(&w, MT_REGION);
+	for (kind = DEVICE; kind < NR_KINDS; kind++) {
+		const int fd[] = { mt_dev(), w.arena.fd, w.client.fd };
+
+		EXPECT_EQ(-1, read(fd[kind], &byte, 1));
+		EXPECT_EQ(EINVAL, errno);
+		EXPECT_EQ(-1, write(fd[kind], &byte, 1));
+		EXPECT_EQ(EINVAL, errno);
+		EXPECT_EQ(-1, lseek(fd[kind], 0, SEEK_SET));
+		EXPECT_EQ(ESPIPE, errno);
+		EXPECT_EQ(-1, fallocate(fd[kind], 0, 0, 1));
+		EXPECT_EQ(extend[kind], errno);
 	}
 	mt_world_exit(&w);
 }

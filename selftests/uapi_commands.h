@@ -460,7 +460,7 @@ FIXTURE_VARIANT_ADD(uapi, slot_release) {
 FIXTURE_VARIANT_ADD(uapi, lease) {
 	.c = {
 		COMMAND(lease, LEASE, marena_lease, CLIENT),
-		.flags = MARENA_LEASE_NOWAIT,
+		.flags = MARENA_LEASE_NOWAIT | MARENA_LEASE_REPLACE,
 		.writes = true,
 		.results = true,
 		.reserved = { offsetof(struct marena_lease, reserved) },

@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #include "kselftest_harness.h"
-#include "marena_test.h"
+#include "marena_straggler.h"
 
 #include <marena.h>
 
 /* Enough for the marker to be at work while a few lines run here. */
-#define NODES		100000
+#define NODES		300000
 #define TRIES		50
 #define MAGIC		0x6d6172656e61ULL
 
@@ -154,6 +154,50 @@ TEST_F(weak, into_and_inside_garbage)
 	EXPECT_EQ(NULL, holder->weak);
 }
 
+/* Makes the object old, and its span, as nobody leases that any more. */
+static void become_old(struct mt_thread *t, int fd, int type, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		mt_new(t, type, sizeof(struct node));
+	for (i = 0; i < 4; i++)
+		mt_assert_eq(mt_collect_minor(fd), 0);
+}
+
+/*
+ * A minor cycle clears fields of old objects that were written since, also where
+ * objects have no other references.
+ */
+TEST_F(weak, of_old_objects)
+{
+	static const __u32 refs[] = {
+		offsetof(struct node, weak) + MARENA_REF_WEAK,
+	};
+	const int types[] = {
+		self->type,
+		mt_type(self->fd, "weak", sizeof(struct node), refs, 1),
+	};
+	const unsigned int nr = 2000;
+	struct node *old, *young;
+	unsigned int i, age;
+
+	for (i = 0; i < 2; i++) {
+		old = mt_new(self->t, types[i], sizeof(*old));
+		become_old(self->t, self->fd, types[i], nr);
+		EXPECT_LE((i + 1) * nr / 2, mt_stats(self->fd).objects_old);
+		for (age = 0; age < 4; age++) {
+			young = new_node(self->t, self->type);
+			old->weak = young;
+			mt_assert_eq(age ? mt_collect_minor(self->fd) : 0, 0);
+			mt_assert(old->weak == young);
+			ASSERT_EQ(0, mt_put(self->t, young));
+			ASSERT_EQ(0, mt_collect_minor(self->fd));
+			EXPECT_EQ(NULL, old->weak);
+		}
+	}
+}
+
 /* Each element of an array has its field, on whatever page. */
 TEST_F(weak, array)
 {
@@ -267,13 +311,9 @@ static void make_list(struct mt_world *w, int type)
 
 static void begin(int fd)
 {
-	struct marena_collect arg = {
-		.size = sizeof(arg),
-		.flags = MARENA_COLLECT_NOWAIT,
-	};
 	__u64 cycles = mt_stats(fd).cycles;
 
-	mt_assert_eq(mt_ioctl(fd, MARENA_COLLECT, &arg), 0);
+	mt_assert_eq(mt_kick(fd), 0);
 	while (mt_stats(fd).phase != MARENA_PHASE_MARK)
 		if (mt_stats(fd).cycles != cycles)
 			return;
@@ -346,6 +386,25 @@ TEST_F(weak, attached_while_marking)
 	EXPECT_EQ(MAGIC, holder->payload);
 }
 
+/* A cycle that was given up while it marked clears nothing, and nobody need ask. */
+TEST_F(weak, after_a_cycle_that_was_given_up)
+{
+	struct node *holder = new_node(self->t, self->type);
+	struct node *node = new_node(self->t, self->type);
+	struct mt_straggler s = {};
+
+	holder->weak = node;
+	mt_straggler_unreadable(&s, &self->w.client);
+	ASSERT_EQ(0, mt_put(self->t, node));
+	EXPECT_EQ(-EBUSY, mt_try_collect(self->fd));
+	EXPECT_EQ(0, self->w.client.control->weak);
+	EXPECT_EQ(node, holder->weak);
+	mt_straggler_end(&s);
+	EXPECT_EQ(1, live(self->fd));
+	EXPECT_EQ(0, self->w.client.control->weak);
+	EXPECT_EQ(NULL, holder->weak);
+}
+
 /* ------------------------------------------------------------------ the race */
 
 /* So many that what one refers to stays for a while. */
@@ -409,6 +468,9 @@ static void *replace(void *arg)
 		mt_assert_eq(marena_put(r->a, target->twin), 0);
 		mt_assert_eq(marena_weak_set(r->a, &r->holders[i].weak,
 					     target), 0);
+		/* No cycle clears it that had read what was there before. */
+		mt_assert(marena_weak_get(r->a, &r->holders[i].weak) == target);
+		mt_assert_eq(marena_put(r->a, target), 0);
 		mt_assert_eq(marena_put(r->a, target), 0);
 		rest(number);
 	}
@@ -428,13 +490,14 @@ static void *look(void *arg)
 {
 	struct mt_random random;
 	struct race *r = arg;
-	__u64 found = 0;
+	__u64 found = 0, round = 0;
 
 	mt_random_init(&random, (unsigned long)&random);
 	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED)) {
 		__u64 i = mt_random_below(&random, HOLDERS);
 		struct target *target;
 
+		rest(++round);
 		target = marena_weak_get(r->a, &r->holders[i].weak);
 		if (!target) {
 			mt_assert_eq(errno, ENOENT);
@@ -442,7 +505,7 @@ static void *look(void *arg)
 		}
 		check_target(target, i);
 		mt_assert_eq(marena_put(r->a, target), 0);
-		rest(++found);
+		found++;
 	}
 	__atomic_fetch_add(&r->found, found, __ATOMIC_RELAXED);
 	return NULL;

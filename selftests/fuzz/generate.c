@@ -316,7 +316,10 @@ static struct fz_value fz_draw_client(struct fz_random *r,
 				   MARENA_COLLECT_NOWAIT |
 				   fz_flags(r, MARENA_COLLECT_MINOR));
 	case FZ_LEASE_FLAGS:
-		return fz_constant(fz_flags(r, MARENA_LEASE_NOWAIT));
+		return fz_constant(fz_flags(r, FZ_PICK(r, MARENA_LEASE_NOWAIT,
+						       MARENA_LEASE_REPLACE,
+						       MARENA_LEASE_NOWAIT |
+						       MARENA_LEASE_REPLACE)));
 	case FZ_TYPE:
 		return fz_constant(fz_below(r, 6));
 	case FZ_BYTES:

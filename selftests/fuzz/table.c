@@ -185,6 +185,8 @@ struct fz_call fz_calls[] = {
 	      IN(struct marena_lease, flags, FZ_LEASE_FLAGS),
 	      IN(struct marena_lease, type, FZ_TYPE),
 	      IN(struct marena_lease, bytes, FZ_BYTES),
+	      IN(struct marena_lease, gate, FZ_GATE),
+	      IN(struct marena_lease, base, FZ_LEASE_AT),
 	      IN(struct marena_lease, reserved, FZ_ZERO),
 	      OUT(struct marena_lease, base, 'L'),
 	      OUT(struct marena_lease, gate, 'G'),

@@ -50,29 +50,59 @@ static const struct {
 	[GROUPS] = { "control groups that cannot go", "groups" },
 };
 
-/* The sum of the numbers that follow @key, which begins a line, in the file. */
-static long long sum_of(const char *path, const char *key)
+/* A figure that cannot be read would be the same after each round. */
+static FILE *open_source(const char *path)
 {
-	size_t len = strlen(key);
-	char line[512], *at;
-	long long sum = 0;
-	FILE *file;
+	FILE *file = fopen(path, "re");
 
-	file = fopen(path, "re");
 	if (!file)
-		return 0;
+		mt_fail(__FILE__, __LINE__, "%s cannot be read", path);
+	return file;
+}
+
+/*
+ * Adds the numbers that follow @key, which begins a line, in the file. Returns how
+ * many there are.
+ */
+static unsigned int add_up(const char *path, const char *key, long long *sum)
+{
+	FILE *file = open_source(path);
+	size_t len = strlen(key);
+	unsigned int lines = 0;
+	char line[512], *at;
+
 	while (fgets(line, sizeof(line), file)) {
 		at = line + strspn(line, " ");
-		if (!strncmp(at, key, len))
-			sum += strtoll(at + len, NULL, 10);
+		if (strncmp(at, key, len))
+			continue;
+		*sum += strtoll(at + len, NULL, 10);
+		lines++;
 	}
 	fclose(file);
+	return lines;
+}
+
+static long long sum_of(const char *path, const char *key)
+{
+	long long sum = 0;
+
+	if (!add_up(path, key, &sum))
+		mt_fail(__FILE__, __LINE__, "%s has no \"%s\"", path, key);
 	return sum;
 }
 
 static long long meminfo_pages(const char *key)
 {
 	return sum_of("/proc/meminfo", key) / 4;
+}
+
+/* Page tables where pages of 2 MiB were split; user-mode-linux has none. */
+static long long split_pages(void)
+{
+	long long kib = 0;
+
+	add_up("/proc/meminfo", "DirectMap4k:", &kib);
+	return kib / 4 / 512;
 }
 
 /*
@@ -87,7 +117,7 @@ static long long other_pages(void)
 	return sum_of(path, "managed ") - sum_of(path, "pages free ") -
 	       sum_of(path, "count:") - meminfo_pages("Slab:") -
 	       meminfo_pages("VmallocUsed:") -
-	       meminfo_pages("DirectMap4k:") / 512;
+	       split_pages();
 }
 
 /* Does a detector of the kernel keep its own records there? */
@@ -101,17 +131,16 @@ static bool is_of_detector(const char *cache)
 static long long slab_objects(void)
 {
 	long long objects, sum = 0;
+	FILE *file = open_source("/proc/slabinfo");
 	char line[512], name[64];
-	FILE *file;
 
-	file = fopen("/proc/slabinfo", "re");
-	if (!file)
-		return 0;
 	while (fgets(line, sizeof(line), file))
 		if (sscanf(line, "%63s %lld", name, &objects) == 2 &&
 		    !is_of_detector(name))
 			sum += objects;
 	fclose(file);
+	if (!sum)
+		mt_fail(__FILE__, __LINE__, "/proc/slabinfo tells nothing");
 	return sum;
 }
 
@@ -125,14 +154,10 @@ static bool is_stack(const char *area)
 
 static long long vmalloc_pages(void)
 {
-	const char *path = "/proc/vmallocinfo";
+	FILE *file = open_source("/proc/vmallocinfo");
 	char line[1024], *at;
 	long long sum = 0;
-	FILE *file;
 
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
 	while (fgets(line, sizeof(line), file)) {
 		at = strstr(line, " pages=");
 		if (at && !is_stack(line))
@@ -150,7 +175,7 @@ static long long shrink_caches(void)
 	size_t i;
 
 	if (glob("/sys/kernel/slab/*/shrink", 0, NULL, &files))
-		return 0;
+		mt_fail(__FILE__, __LINE__, "slab caches cannot be shrunk");
 	for (i = 0; i < files.gl_pathc; i++)
 		mt_write_file(files.gl_pathv[i], "1");
 	nr = files.gl_pathc;

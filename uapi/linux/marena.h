@@ -38,7 +38,8 @@
  *  EDQUOT      the owner's limit of memory, arenas or address space is reached
  *  ENOMEM      the system or the caller's memory cgroup is out of memory
  *  EADDRINUSE  (mmap) something else is mapped where the arena must be
- *  EBUSY       the cycle was given up: a thread did not leave its section
+ *  EBUSY       the cycle was given up: a thread in a section could not be read, or
+ *              the arena's tables were in use at each of 28 tries
  *  EINTR       the caller was killed while it waited
  */
 #ifndef _UAPI_LINUX_MARENA_H
@@ -135,9 +136,10 @@ struct marena_features {
  * @name: name in the caller's IPC namespace, without '/' or control
  *        characters; empty for an anonymous arena
  * @snapshot_limit: bytes of memory that copies of pages may take while the
- *                  collector marks, rounded up to pages; 0 for the default, an
- *                  eighth of the memory in use and at least 4 MiB. Past it
- *                  pages are shaded (see struct marena_ioc_stats)
+ *                  collector marks, rounded up to pages; 0 for the default, a
+ *                  quarter of the memory in use and at least 16 MiB, less
+ *                  in cycles that run for want of memory. Past it pages
+ *                  are shaded (see struct marena_ioc_stats)
  *
  * Errors: EEXIST, EDQUOT, ENOMEM, EMFILE; ENOSPC where no address range
  * is free.
@@ -300,8 +302,9 @@ struct marena_attach {
  * To enter a section, a thread stores a non-zero value into the @section of
  * its slot and then loads @gate, in program order; no fence is needed, as the
  * kernel interrupts the CPUs that run the client. If the gate is odd, it
- * stores 0 again and calls MARENA_WAIT. To leave, it stores 0 with release
- * order.
+ * stores 0 again and calls MARENA_WAIT, also where it is in a section through
+ * another client: clients are looked at one after the other. To leave, it stores
+ * 0 with release order.
  */
 struct marena_control {
 	__u32 gate;
@@ -344,8 +347,9 @@ struct marena_slot {
 /*
  * flags: references that clients hold, and offers, keep the type's objects alive,
  * and nothing else: words of the heap are not followed to them, and they cannot be
- * roots. The type has no references, and is not a permanent one. They pass from
- * client to client by offers alone. See MARENA_FREE.
+ * roots, and weak fields must not refer to them. The type has no references, and is
+ * not a permanent one. They pass from client to client by offers alone, also where
+ * both are of one process. See MARENA_FREE.
  */
 #define MARENA_TYPE_F_COUNTED		(1U << 2)
 
@@ -421,7 +425,7 @@ struct marena_root {
  * struct marena_collect - MARENA_COLLECT: run a cycle
  * @size: sizeof(struct marena_collect)
  * @flags: MARENA_COLLECT_NOWAIT, MARENA_COLLECT_MINOR
- * @cycle: out: the number of the cycle that was waited for (0 with NOWAIT)
+ * @cycle: out: how many cycles had been completed by then (0 with NOWAIT)
  *
  * Returns when a cycle that began after the call is over. A caller inside a
  * section is stopped like others. Needs the right to write. Errors: EBUSY, EINTR.
@@ -460,16 +464,16 @@ enum marena_reason {
  * @flags: must be 0
  * @objects_live: objects that the last cycle found live
  * @bytes_live: bytes of their slots, so rounded up to size classes
- * @objects_freed: objects that cycles have freed, in all
+ * @objects_freed: objects that cycles and MARENA_FREE have freed, in all
  * @pages_resident: pages of heap that have memory now
  * @pages_charged: pages that count against the limits now: those with a
  *                 reference count above zero, resident or not
  * @pages_limit: what @pages_charged may reach
- * @pages_reclaimed: pages that cycles have given back, in all
+ * @pages_reclaimed: pages that cycles and MARENA_FREE have given back, in all
  * @pages_metadata: pages of memory that the tables beside the heap take: the
  *                  maps of the arena and the reference maps of its clients
  * @cycles: cycles completed
- * @cycles_failed: cycles given up, as a thread in a section could not be read
+ * @cycles_failed: cycles given up, see EBUSY
  * @rendezvous_retries: rendezvous that were tried again
  * @pause_last_ns: how long the gate was closed in the last cycle, in ns
  * @pause_max_ns: the longest such time of a completed cycle, in ns
@@ -670,7 +674,7 @@ struct marena_refs {
  *            Out: how many
  * @fd: out: the event file, O_RDONLY | O_CLOEXEC
  *
- * From here on, whenever the sweep frees an object of a type with
+ * From here on, whenever the sweep or MARENA_FREE frees an object of a type with
  * MARENA_TYPE_F_EVENTS, a struct marena_death is put into the file's queue,
  * unless that is full. read(2) takes as many whole ones as there are and fit,
  * and waits for the first; with O_NONBLOCK it gives EAGAIN; EINVAL for less
@@ -777,18 +781,21 @@ struct marena_slot_op {
 
 /* Do not wait for a cycle where memory is short: the caller is in a section. */
 #define MARENA_LEASE_NOWAIT	(1U << 0)
+/* The lease of @base and @gate is used up: it ends, if it has not. */
+#define MARENA_LEASE_REPLACE	(1U << 1)
 
 /**
  * struct marena_lease - MARENA_LEASE, MARENA_UNLEASE: the right to allocate
  * @size: sizeof(struct marena_lease)
- * @flags: MARENA_LEASE_NOWAIT
+ * @flags: MARENA_LEASE_NOWAIT, MARENA_LEASE_REPLACE
  * @type: type id
  * @gate: out: the lease holds while marena_control.gate has this value, or is
  *        closed from it. May have passed already when the call returns. In,
- *        for UNLEASE: as LEASE gave it
+ *        for UNLEASE and REPLACE: as LEASE gave it
  * @bytes: in: bytes of one object, a multiple of the type's object_size;
  *         1 and more. Out: bytes of a slot
- * @base: out: address of slot 0; in, for UNLEASE: the lease to give back
+ * @base: out: address of slot 0; in, for UNLEASE and REPLACE: the lease to give
+ *        back
  * @nr_slots: out: slots in the span, from @base, @bytes apart. One whose bit
  *            in the alloc map is clear is free and all its bytes are 0
  * @reserved: must be 0
@@ -799,10 +806,10 @@ struct marena_slot_op {
  * by asking for a lease:
  * set the slot's bit in the alloc map and its byte in the reference map to 1.
  *
- * Where a limit is reached, a cycle is run and the lease tried again before it
- * fails. Needs the right to write. Errors: ENOSPC, EDQUOT, ENOMEM, EINTR;
- * for UNLEASE: ENOENT where the caller's client has no such lease, or not any
- * more.
+ * Where a limit is reached, a cycle is run and the lease tried again, up to three
+ * times, before it fails. Needs the right to write. Errors: ENOSPC, EDQUOT,
+ * ENOMEM, EINTR; for UNLEASE: ENOENT where the caller's client has no such lease,
+ * or not any more.
  */
 struct marena_lease {
 	__u32 size;
@@ -875,7 +882,8 @@ struct marena_wait {
  * @flags: must be 0
  * @field: address of the field, a multiple of 8
  * @object: out: the object that it refers to, which then stays alive in this
- *          cycle; 0 if it refers to none, or to one that has died
+ *          cycle; 0 if it refers to none, or to one that has died or is of a
+ *          counted type
  *
  * The caller is inside a section until it has taken a reference. Errors: EINVAL
  * where @field is not in the heap.

@@ -10,7 +10,8 @@
  *  2. marena_get() on such a pointer happens inside that section.
  *  3. A pointer goes to another thread or process only while it is held or
  *     stored in the heap.
- *  4. A pointer that is held is stored into the heap with a plain assignment.
+ *  4. A pointer that is held, or that was loaded in the current section, is
+ *     stored into the heap with a plain assignment.
  *  5. A weak field is a struct marena_weak, and is read and written by
  *     marena_weak_get() and marena_weak_set() alone.
  *  6. A pointer that was loaded in a section and is not held is kept in local
@@ -78,8 +79,9 @@ struct marena;
  *              cent; 0 for the default of 100; MARENA_GC_OFF for never
  * @reserved: 0
  * @snapshot_limit: bytes of memory that copies of pages may take while the
- *                  collector marks, 0 for the default, an eighth of the memory
- *                  in use and at least 4 MiB
+ *                  collector marks, 0 for the default, a quarter of the memory
+ *                  in use and at least 16 MiB, less in cycles that run for
+ *                  want of memory
  *
  * Begin with MARENA_OPTIONS_INIT: the structure may grow, and 0 is the default
  * of every field but @size.
@@ -104,7 +106,9 @@ struct marena_options {
  * @options: NULL for the defaults
  *
  * The arena lives while a handle, a file or a mapping of it is open anywhere,
- * or, with MARENA_PERSIST, until it is unlinked.
+ * or, with MARENA_PERSIST, until it is unlinked. Where such an arena was made, but
+ * cannot be used, its name is unlinked again; by then it may be that of another
+ * arena, if somebody has changed that meanwhile.
  *
  * Return: a handle that the caller closes with marena_close(), or NULL. errno:
  * ENODEV there is no /dev/marena (the module is not loaded); EACCES; EEXIST
@@ -125,7 +129,9 @@ struct marena *marena_create(const char *name, size_t size,
  *
  * In a handle that may only read, marena_new() and its kin, marena_type(),
  * marena_set_root() and marena_collect() give EACCES, and a store into the heap
- * is a SIGSEGV; references are counted as in any other.
+ * is a SIGSEGV; references are counted as in any other. But all handles of a
+ * process share one mapping: where it has the arena open for writing when this
+ * handle is opened, stores are not caught.
  *
  * Return: a handle that the caller closes with marena_close(), or NULL. errno:
  * ENODEV, ENOENT no such name, EACCES, EINVAL, EMFILE, ENOSPC the arena has too
@@ -213,8 +219,9 @@ size_t marena_size(struct marena *a);
 /*
  * struct marena_type, flags: references that are held keep its objects alive, and
  * nothing else. They have no reference fields, are not roots, are not referred to
- * by fields of other objects, and go to another process by marena_ref_transfer()
- * alone. marena_free() frees them without a cycle.
+ * by fields of other objects, weak ones neither, and go to another handle, also one
+ * of the same process, by marena_ref_transfer() alone. marena_free() frees them
+ * without a cycle.
  */
 #define MARENA_TYPE_F_COUNTED		(1U << 2)
 
@@ -456,10 +463,13 @@ int marena_put(struct marena *a, const void *p);
  *     thread has dropped
  *
  * Objects of a type with MARENA_TYPE_F_COUNTED that nobody holds any more are freed
- * without waiting for a cycle: 64 together, as each thread drops them. Where that
- * cannot be, and for objects of other types, it is marena_put(): a cycle will do.
+ * without waiting for a cycle: 64 together, as each thread drops them, or those that
+ * there are when it drops a large one (more than 32 KiB), has used up its room for
+ * new ones of a type, exits, or closes the handle. Where that cannot be, as through
+ * a handle that may only read, and for objects of other types, it is marena_put(): a
+ * cycle will do.
  *
- * Return: as marena_put().
+ * Return: as marena_put(); with NULL also -EACCES the handle may only read.
  */
 int marena_free(struct marena *a, const void *p);
 
@@ -483,14 +493,15 @@ unsigned long marena_refs(struct marena *a, const void *p);
 unsigned long marena_refs_all(struct marena *a, const void *p);
 
 /**
- * marena_ref_transfer() - hand a reference over to another process
+ * marena_ref_transfer() - hand a reference over to another handle
  * @a: a handle
  * @p: an object to which this handle holds a reference
  * @token: where to put a number, to be sent to who is to have it
  *
- * The reference leaves the handle and travels with the kernel, until it is
- * accepted, by any handle of the arena that has the token, or withdrawn. If this
- * process dies or closes the handle before, it is gone, and so is the offer.
+ * The other handle may be one of another process, or of this. The reference leaves
+ * the handle and travels with the kernel, until it is accepted, by any handle of the
+ * arena that has the token, or withdrawn. If this process dies or closes the handle
+ * before, it is gone, and so is the offer.
  *
  * Return: 0, or -EINVAL no object starts at @p or the handle holds no
  * reference, -ENOSPC 1024 references of this handle travel already, -ESTALE,
@@ -499,7 +510,7 @@ unsigned long marena_refs_all(struct marena *a, const void *p);
 int marena_ref_transfer(struct marena *a, const void *p, uint64_t *token);
 
 /**
- * marena_ref_accept() - take over a reference from another process
+ * marena_ref_accept() - take over a reference from another handle
  * @a: a handle
  * @token: as marena_ref_transfer() gave it, here or elsewhere
  *
@@ -526,10 +537,13 @@ int marena_ref_withdraw(struct marena *a, uint64_t token);
  * @a: a handle
  * @field: a weak field of an object that is held, or was loaded in the current
  *         section
- * @p: an object that is held; NULL clears the field
+ * @p: an object that is held, of a type without MARENA_TYPE_F_COUNTED; NULL clears
+ *     the field
  *
  * One store of 8 bytes: other threads and processes may read and write the
- * field meanwhile.
+ * field meanwhile. What the object's type is, is not checked: a field that refers to
+ * a counted one may be read when that has been freed, and is cleared by the next
+ * cycle.
  *
  * Return: 0, or -EINVAL @p is not in the arena or not on a boundary of 16
  * bytes, -ESTALE.
@@ -554,8 +568,9 @@ void *marena_weak_get(struct marena *a, const struct marena_weak *field);
  * marena_enter() - begin a section
  * @a: a handle
  *
- * Sections nest. They are the thread's own, and are meant to be short: the
- * collector waits for them, and gives the cycle up if it waits in vain.
+ * Sections nest. They are the thread's own, and are meant to be short: threads that
+ * enter one wait a moment when a cycle begins, and longer while another stays in
+ * its section, until that is stopped.
  *
  * Return: 0, or -ESTALE, -ENOSPC, -ENOMEM; then there is no section to leave.
  */

@@ -7,6 +7,7 @@
  * since both happen in one section.
  */
 #include "class.h"
+#include "free.h"
 #include "section.h"
 #include "type.h"
 
@@ -81,7 +82,7 @@ static void *alloc_leased(struct marena *a, struct marena_thread *t,
 			  const struct lease_request *request,
 			  struct lease *lease)
 {
-	bool inside = marena_thread_inside(a, NULL);
+	bool inside = marena_thread_inside(a);
 	void *p = NULL;
 	int err = 0;
 
@@ -105,7 +106,7 @@ static __attribute__((noinline)) void *alloc_large(struct marena *a,
 		.class = CLASS_LARGE,
 		.bytes = bytes,
 	};
-	struct lease lease;
+	struct lease lease = {};
 
 	/* The class of no bytes at all is this one, too. */
 	if (!bytes)
@@ -115,7 +116,7 @@ static __attribute__((noinline)) void *alloc_large(struct marena *a,
 
 /* In a section. NULL where there is no such lease, or it is over or used up. */
 static inline void *leases_take(struct marena *a, struct marena_thread *t,
-				uint64_t key)
+				uint32_t key)
 {
 	struct lease *lease = lease_find(&t->leases, key);
 
@@ -127,7 +128,7 @@ static inline void *leases_take(struct marena *a, struct marena_thread *t,
  * first looked for, and its next slot is free, as most are.
  */
 static inline void *leases_take_first(struct marena *a, struct marena_thread *t,
-				      uint64_t key, uint32_t gate)
+				      uint32_t key, uint32_t gate)
 {
 	struct lease *lease = &t->leases.leases[lease_hash(&t->leases, key)];
 	uintptr_t slot = lease->next;
@@ -140,13 +141,43 @@ static inline void *leases_take_first(struct marena *a, struct marena_thread *t,
 		(void *)slot : NULL;
 }
 
+/* NULL in *p where there is no such lease, or it is over or used up. */
+static int alloc_again(struct marena *a, struct marena_thread *t, uint32_t key,
+		       void **p)
+{
+	int err = section_enter(a, t);
+
+	if (err)
+		return err;
+	*p = leases_take(a, t, key);
+	section_leave(t);
+	return 0;
+}
+
+/*
+ * The thread's lease is over or used up. What it has gathered may be in it: that
+ * is freed first. Objects of the type are not to wait for a cycle until their memory
+ * goes, so a lease that is not of use any more must not keep it.
+ */
+static int alloc_counted(struct marena *a, struct marena_thread *t,
+			 uint32_t key, void **p)
+{
+	int err = 0;
+
+	if (t->nr_doomed && !marena_doomed_free(a, t))
+		err = alloc_again(a, t, key, p);
+	if (!err && !*p)
+		marena_lease_return(a, t, lease_find(&t->leases, key));
+	return err;
+}
+
 /*
  * The thread's lease is over or used up, or there is none; or it is good, but the
  * next slot is taken, or the gate has to be waited for.
  */
 static __attribute__((noinline)) void *alloc_slow(struct marena *a,
 						  struct marena_thread *t,
-						  uint64_t key, uint64_t element)
+						  uint32_t key, uint64_t element)
 {
 	uint32_t class = lease_key_class(key);
 	struct lease_request request = {
@@ -156,16 +187,14 @@ static __attribute__((noinline)) void *alloc_slow(struct marena *a,
 		.bytes = class_bytes(class) / element * element,
 	};
 	struct lease *lease;
-	void *p;
+	void *p = NULL;
 	int err;
 
-	err = section_enter(a, t);
-	if (err)
-		return marena_fail(err);
-	p = leases_take(a, t, key);
-	section_leave(t);
-	if (p)
-		return p;
+	err = alloc_again(a, t, key, &p);
+	if (!err && !p && marena_type_is_counted(a, request.type))
+		err = alloc_counted(a, t, key, &p);
+	if (err || p)
+		return err ? marena_fail(err) : p;
 	lease = marena_lease_slot(&t->leases, key, t->gate);
 	if (!lease)
 		return marena_fail(-ENOMEM);
@@ -174,7 +203,7 @@ static __attribute__((noinline)) void *alloc_slow(struct marena *a,
 
 static __attribute__((noinline)) void *alloc_inside(struct marena *a,
 						    struct marena_thread *t,
-						    uint64_t key,
+						    uint32_t key,
 						    uint64_t element)
 {
 	void *p = leases_take_first(a, t, key, t->gate);
@@ -188,7 +217,7 @@ static __attribute__((noinline)) void *alloc_inside(struct marena *a,
  * saw the gate so, see lease_and_take().
  */
 static inline __attribute__((always_inline)) void *
-alloc_small(struct marena *a, struct marena_thread *t, uint64_t key,
+alloc_small(struct marena *a, struct marena_thread *t, uint32_t key,
 	    uint64_t element)
 {
 	void *p;

@@ -14,7 +14,7 @@ int marena_collect(struct marena *a, unsigned int flags)
 		collect.flags |= MARENA_COLLECT_MINOR;
 	if (flags & MARENA_NOWAIT)
 		collect.flags |= MARENA_COLLECT_NOWAIT;
-	else if (marena_thread_inside(a, NULL))
+	else if (marena_thread_inside(a))
 		return -EDEADLK;
 	return marena_ioctl(marena_keep(a)->arena_fd, MARENA_COLLECT, &collect);
 }

@@ -56,7 +56,7 @@ static int leases_rehash(struct lease_table *table, uint32_t gate)
  * The entry for a key, which may be over, or new and empty. @gate is the value
  * of the gate that the thread saw last. NULL where there is no memory.
  */
-struct lease *marena_lease_slot(struct lease_table *table, uint64_t key,
+struct lease *marena_lease_slot(struct lease_table *table, uint32_t key,
 				uint32_t gate)
 {
 	struct lease *lease = lease_find(table, key);
@@ -74,10 +74,11 @@ struct lease *marena_lease_slot(struct lease_table *table, uint64_t key,
 }
 
 /*
- * Asks for a lease. Outside a section this may wait for a cycle. In one it does
- * not; then, if the gate has changed since the section began, the thread's other
- * leases are over. So may be this one, already. Where there is no room they are,
- * too: else a thread that stays in its section could keep all there is leased.
+ * Asks for a lease, in place of one that is used up, if that is there. Outside a
+ * section this may wait for a cycle. In one it does not; then, if the gate has
+ * changed since the section began, the thread's other leases are over. So may be
+ * this one, already. Where there is no room they are, too: else a thread that stays
+ * in its section could keep all there is leased.
  */
 int marena_lease(struct marena *a, struct marena_thread *t,
 		 const struct lease_request *request, struct lease *lease)
@@ -90,7 +91,15 @@ int marena_lease(struct marena *a, struct marena_thread *t,
 	int err;
 
 	if (t->depth)
-		cmd.flags = MARENA_LEASE_NOWAIT;
+		cmd.flags |= MARENA_LEASE_NOWAIT;
+	/* It ends even where this fails; and one that was given back has none. */
+	if (lease->next >= lease->end && lease->base != lease->end) {
+		cmd.flags |= MARENA_LEASE_REPLACE;
+		cmd.base = lease->base;
+		cmd.gate = lease->gate;
+		lease->next = lease->end;
+		lease->base = lease->end;
+	}
 	err = marena_ioctl(marena_keep(a)->client_fd, MARENA_LEASE, &cmd);
 	if (err) {
 		if (t->depth)
@@ -108,28 +117,32 @@ int marena_lease(struct marena *a, struct marena_thread *t,
 }
 
 /*
- * The thread exits: gives back leases that are not used up. A lease that is
- * over must not be given back, since the same span may have been leased to
- * another thread of the process meanwhile; inside a section in which the gate
- * is as it was, none is over. The caller closes the section.
+ * Gives a lease back that the thread uses no more, and of which it thinks that it
+ * holds. The kernel knows by the gate if a rendezvous has ended it, even if the
+ * same span has been leased to another thread of the process since.
  */
+void marena_lease_return(struct marena *a, const struct marena_thread *t,
+			 struct lease *lease)
+{
+	struct marena_lease cmd = {
+		.size = sizeof(cmd),
+		.base = lease->base,
+		.gate = lease->gate,
+	};
+
+	if (lease->gate != t->gate || lease->base == lease->end)
+		return;
+	lease->base = lease->end;
+	lease->next = lease->end;
+	/* Where this fails, the lease lasts until the next cycle. */
+	marena_ioctl(marena_keep(a)->client_fd, MARENA_UNLEASE, &cmd);
+}
+
+/* The thread exits. */
 void marena_leases_return(struct marena *a, struct marena_thread *t)
 {
-	struct marena_lease cmd = { .size = sizeof(cmd) };
-	const struct lease *lease;
 	uint32_t i;
 
-	section_open(t);
-	if (section_gate(a) != t->gate)
-		return;
-	for (i = 0; i <= t->leases.mask; i++) {
-		lease = &t->leases.leases[i];
-		if (!lease->key || lease->gate != t->gate ||
-		    lease->next >= lease->end)
-			continue;
-		cmd.base = lease->base;
-		cmd.gate = lease->gate;
-		/* Where this fails, the lease lasts until the next cycle. */
-		marena_ioctl(marena_keep(a)->client_fd, MARENA_UNLEASE, &cmd);
-	}
+	for (i = 0; i <= t->leases.mask; i++)
+		marena_lease_return(a, t, &t->leases.leases[i]);
 }

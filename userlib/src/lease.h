@@ -14,21 +14,21 @@
 /**
  * struct lease - the right to allocate in a span
  * @key: what is allocated in it, from lease_key(); 0: no lease
+ * @gate: value of the gate for which the lease holds: even
  * @bytes: of a slot
  * @next: address of the first slot that may be free
  * @end: address behind the last slot
- * @base: address of the first slot
- * @gate: value of the gate for which the lease holds: even
+ * @base: address of the first slot; @end, where the lease was given back
  *
  * In a cache line of its own.
  */
 struct lease {
-	uint64_t key;
+	uint32_t key;
+	uint32_t gate;
 	uint64_t bytes;
 	uintptr_t next;
 	uintptr_t end;
 	uintptr_t base;
-	uint32_t gate;
 } __attribute__((aligned(64)));
 
 /**
@@ -59,37 +59,40 @@ struct marena_thread;
 
 int marena_leases_init(struct lease_table *table);
 void marena_leases_free(struct lease_table *table);
-struct lease *marena_lease_slot(struct lease_table *table, uint64_t key,
+struct lease *marena_lease_slot(struct lease_table *table, uint32_t key,
 				uint32_t gate);
 int marena_lease(struct marena *a, struct marena_thread *t,
 		 const struct lease_request *request, struct lease *lease);
+void marena_lease_return(struct marena *a, const struct marena_thread *t,
+			 struct lease *lease);
 void marena_leases_return(struct marena *a, struct marena_thread *t);
 
-static inline uint64_t lease_key(uint32_t type, uint32_t class)
+/* There are not so many types that this overflows. */
+static inline uint32_t lease_key(uint32_t type, uint32_t class)
 {
-	return ((uint64_t)type + 1) << 8 | class;
+	return (type + 1) << 8 | class;
 }
 
-static inline uint32_t lease_key_type(uint64_t key)
+static inline uint32_t lease_key_type(uint32_t key)
 {
-	return (uint32_t)(key >> 8) - 1;
+	return (key >> 8) - 1;
 }
 
-static inline uint32_t lease_key_class(uint64_t key)
+static inline uint32_t lease_key_class(uint32_t key)
 {
 	return key & 0xff;
 }
 
 /* Where to begin looking for a key. */
-static inline uint32_t lease_hash(const struct lease_table *table, uint64_t key)
+static inline uint32_t lease_hash(const struct lease_table *table, uint32_t key)
 {
 	/* Few registers and instructions do, more so where the type is known. */
-	return (uint32_t)(key + (key >> 8) * 11) & table->mask;
+	return (key + (key >> 8) * 11) & table->mask;
 }
 
 /* The entry with the key, or the empty one where it would be. */
 static inline struct lease *lease_find(const struct lease_table *table,
-				       uint64_t key)
+				       uint32_t key)
 {
 	uint32_t i = lease_hash(table, key);
 

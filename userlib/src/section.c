@@ -20,9 +20,11 @@ void marena_section_renew(struct marena *a, struct marena_thread *t)
 
 /*
  * The thread has begun its outermost section and found the gate changed. Where
- * it is closed, step out and wait, unless the rendezvous waits for the thread
- * itself, because it is in a section of the arena through another handle.
- * Leases that the thread has from before the change end by that alone.
+ * it is closed, step out and wait; also if the thread is in a section of the arena
+ * through another handle: then it is stopped in that while it waits. The collector
+ * looks at one handle after the other, and would miss a thread that went from one
+ * to another under its eyes. Leases that the thread has from before the change end
+ * by that alone.
  */
 int marena_section_wait(struct marena *a, struct marena_thread *t)
 {
@@ -30,8 +32,6 @@ int marena_section_wait(struct marena *a, struct marena_thread *t)
 	int err;
 
 	while ((wait.gate = section_gate(a)) & 1) {
-		if (marena_thread_inside(a, t))
-			break;
 		section_close(t);
 		err = marena_ioctl(marena_keep(a)->client_fd, MARENA_WAIT,
 				   &wait);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "free.h"
 #include "section.h"
 
 /* No handle has this key: they are numbered from 1. */
@@ -24,7 +25,10 @@ static void thread_free(struct marena_thread *t)
 	free(t);
 }
 
-/* Gives the thread's slot and leases back, if the handle still lives. */
+/*
+ * The thread exits: frees what it has gathered, and gives its leases and its slot
+ * back, if the handle still lives. It may be in a section.
+ */
 static void thread_detach(struct marena_thread *t)
 {
 	struct marena_slot_op op = {
@@ -36,6 +40,7 @@ static void thread_detach(struct marena_thread *t)
 	marena_process_lock();
 	a = marena_process_find(t->key);
 	if (a) {
+		marena_doomed_free(a, t);
 		marena_leases_return(a, t);
 		section_close(t);
 		/* Where this fails the kernel has seen to it already. */
@@ -180,10 +185,14 @@ struct marena_thread *marena_thread_find(struct marena *a)
 void marena_thread_forget(struct marena *a)
 {
 	struct marena_thread_table *table = &marena_threads;
+	struct marena_thread *t = NULL;
 
-	if (a->index < table->nr && table->threads[a->index] &&
-	    table->threads[a->index]->key == a->key)
-		table_drop(table, a->index);
+	if (a->index < table->nr)
+		t = table->threads[a->index];
+	if (!t || t->key != a->key)
+		return;
+	marena_doomed_free(a, t);
+	table_drop(table, a->index);
 }
 
 static bool thread_lives(const struct marena_thread *t)
@@ -196,13 +205,8 @@ static bool thread_lives(const struct marena_thread *t)
 	return lives;
 }
 
-/*
- * Whether the calling thread is in a section of the arena, through whichever
- * handle but that of @except (which may be NULL): a rendezvous of the arena
- * waits for it.
- */
-bool marena_thread_inside(const struct marena *a,
-			  const struct marena_thread *except)
+/* Whether the calling thread is in a section of the arena, through any handle. */
+bool marena_thread_inside(const struct marena *a)
 {
 	const struct marena_thread_table *table = &marena_threads;
 	const struct marena_thread *t;
@@ -210,8 +214,7 @@ bool marena_thread_inside(const struct marena *a,
 
 	for (i = 0; i < table->nr; i++) {
 		t = table->threads[i];
-		if (t && t != except && t->depth && t->arena_id == a->id &&
-		    thread_lives(t))
+		if (t && t->depth && t->arena_id == a->id && thread_lives(t))
 			return true;
 	}
 	return false;

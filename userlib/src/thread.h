@@ -63,8 +63,7 @@ extern __thread struct marena_thread_table marena_threads
 int marena_thread_init(void);
 struct marena_thread *marena_thread_find(struct marena *a);
 void marena_thread_forget(struct marena *a);
-bool marena_thread_inside(const struct marena *a,
-			  const struct marena_thread *except);
+bool marena_thread_inside(const struct marena *a);
 
 /* The calling thread's state of a handle. NULL with errno set on error. */
 static inline struct marena_thread *marena_thread(struct marena *a)

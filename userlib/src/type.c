@@ -56,13 +56,15 @@ static int types_grow(struct marena *a, uint32_t id)
 }
 
 /* Caller holds the process lock, or is the only one who has the handle. */
-static void types_set(struct marena *a, uint32_t id, uint64_t size)
+static void types_set(struct marena *a, uint32_t id, uint64_t size,
+		      uint32_t flags)
 {
 	struct marena_type_info *info = &a->types->info[id];
 
 	if (info->size)
 		return;
 	info->key = lease_key(id, class_of(size));
+	info->counted = flags & MARENA_TYPE_F_COUNTED;
 	__atomic_store_n(&info->size, size, __ATOMIC_RELEASE);
 }
 
@@ -73,8 +75,8 @@ int marena_types_init(struct marena *a)
 	if (!types)
 		return -ENOMEM;
 	types_publish(a, types);
-	types_set(a, MARENA_TYPE_OPAQUE, 1);
-	types_set(a, MARENA_TYPE_CONSERVATIVE, sizeof(void *));
+	types_set(a, MARENA_TYPE_OPAQUE, 1, 0);
+	types_set(a, MARENA_TYPE_CONSERVATIVE, sizeof(void *), 0);
 	return 0;
 }
 
@@ -99,7 +101,7 @@ int marena_type(struct marena *a, const struct marena_type *type)
 	marena_process_lock();
 	err = types_grow(a, desc.id);
 	if (!err)
-		types_set(a, desc.id, type->size);
+		types_set(a, desc.id, type->size, type->flags);
 	marena_process_unlock();
 	return err ? err : (int)desc.id;
 }

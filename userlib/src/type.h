@@ -9,10 +9,12 @@
  * struct marena_type_info - what allocation needs to know of a type
  * @size: bytes of an element; 0: the id is not known. Written last
  * @key: of leases for one element
+ * @counted: its objects are freed when the last reference to them is dropped
  */
 struct marena_type_info {
 	uint64_t size;
-	uint64_t key;
+	uint32_t key;
+	bool counted;
 };
 
 /**
@@ -44,6 +46,13 @@ marena_type_find(const struct marena *a, int type)
 	info = &types->info[type];
 	return likely(__atomic_load_n(&info->size, __ATOMIC_ACQUIRE)) ?
 		info : NULL;
+}
+
+static inline bool marena_type_is_counted(const struct marena *a, int type)
+{
+	const struct marena_type_info *info = marena_type_find(a, type);
+
+	return info && info->counted;
 }
 
 #endif /* _LIBMARENA_TYPE_H */

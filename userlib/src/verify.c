@@ -27,7 +27,7 @@ int marena_verify_sized(struct marena *a, unsigned int flags,
 		return -EINVAL;
 	if (flags & MARENA_MINOR)
 		verify.flags = MARENA_VERIFY_MINOR;
-	if (marena_thread_inside(a, NULL))
+	if (marena_thread_inside(a))
 		return -EDEADLK;
 	err = marena_ioctl(marena_keep(a)->arena_fd, MARENA_VERIFY, &verify);
 	if (err)

@@ -62,35 +62,60 @@ static int marena_mm_lock(const struct marena_search *search, struct mm_struct *
 	return err;
 }
 
-/* What the page table says of the block of many pages that @at is in. */
-static pmd_t marena_block(struct mm_struct *mm, unsigned long at)
+/* Where the page table says what is in the block of many pages around @at; or NULL. */
+static pmd_t *marena_block(struct mm_struct *mm, unsigned long at)
 {
 	pgd_t *pgd = pgd_offset(mm, at);
 	p4d_t *p4d;
-	pud_t *pud;
+	pud_t *pud, entry;
 
-	if (pgd_none(READ_ONCE(*pgd)))
-		return __pmd(0);
+	if (!pgd_present(READ_ONCE(*pgd)))
+		return NULL;
 	p4d = p4d_offset(pgd, at);
-	if (p4d_none(READ_ONCE(*p4d)))
-		return __pmd(0);
+	if (!p4d_present(READ_ONCE(*p4d)))
+		return NULL;
 	pud = pud_offset(p4d, at);
-	if (pud_none(READ_ONCE(*pud)))
-		return __pmd(0);
-	return READ_ONCE(*pmd_offset(pud, at));
+	entry = READ_ONCE(*pud);
+	if (!pud_present(entry) || pud_leaf(entry))
+		return NULL;
+	return pmd_offset(pud, at);
 }
 
 /*
- * Nobody has touched that page of anonymous memory, or so it was said. But that
- * is also said of a block that is being moved: it was @before, or is now; or was
- * meanwhile, and is elsewhere.
+ * Does the page table list pages there, rather than one block? That stays so while
+ * mmap_lock is held.
+ */
+static bool marena_block_is_split(struct mm_struct *mm, unsigned long at)
+{
+	pmd_t *block = marena_block(mm, at), entry;
+
+	if (!block)
+		return false;
+	entry = READ_ONCE(*block);
+	return pmd_present(entry) && !pmd_leaf(entry);
+}
+
+/*
+ * Nobody has touched that page of anonymous memory, or so it was said. But that is
+ * also said of a block that is being moved: if it was split before (@split), it was
+ * none; if it is now, or is nothing but zeros, there is no block. As for any other,
+ * who knows what it was when that was said.
  */
 static bool marena_is_untouched(struct mm_struct *mm, unsigned long at,
-				pmd_t before)
+				bool split)
 {
-	pmd_t now = marena_block(mm, at);
+	pmd_t *block = marena_block(mm, at);
+	bool untouched;
+	spinlock_t *ptl;
 
-	return pmd_same(before, now) && (pmd_none(now) || pmd_present(now));
+	if (split || !block)
+		return true;
+	ptl = pmd_lock(mm, block);
+	untouched = pmd_none(*block) ||
+		    (pmd_present(*block) && pmd_leaf(*block) &&
+		     !PageAnon(pmd_page(*block)));
+	spin_unlock(ptl);
+	return untouched;
 }
 
 /*
@@ -104,7 +129,7 @@ static long marena_pages_get(struct mm_struct *mm, unsigned long at,
 {
 	struct vm_area_struct *vma = find_vma(mm, at);
 	unsigned long nr;
-	pmd_t block;
+	bool split;
 	long got;
 
 	if (!vma || vma->vm_start >= end)
@@ -119,14 +144,14 @@ static long marena_pages_get(struct mm_struct *mm, unsigned long at,
 	if (vma->vm_flags & (VM_IO | VM_PFNMAP))
 		return -EBUSY;
 	nr = (min(end, vma->vm_end) - at) >> PAGE_SHIFT;
-	block = marena_block(mm, at);
+	split = vma_is_anonymous(vma) && marena_block_is_split(mm, at);
 	got = marena_pages_get_remote(mm, at, min(nr, MARENA_STACK_PAGES),
 				      pages);
 	if (got == -EFAULT && !vma_is_anonymous(vma))
 		return -EBUSY;
 	/* What was never touched is 0; and bad memory nobody can read. */
 	if (got == -EHWPOISON ||
-	    (got == -EFAULT && marena_is_untouched(mm, at, block)))
+	    (got == -EFAULT && marena_is_untouched(mm, at, split)))
 		*skip = PAGE_SIZE;
 	return max(got, 0L);
 }
@@ -180,44 +205,63 @@ static int marena_stack_read_range(const struct marena_search *search,
 
 /*
  * Is @high more of the memory that @low ends with? A mapping comes apart where a
- * piece of it is locked, or advice is given for it. @told: it is known that there
- * is no other memory up there.
+ * piece of it is locked, or advice is given for it. What grows down does so while
+ * others read it.
  */
-static bool marena_adjoins(const struct vm_area_struct *low,
-			   const struct vm_area_struct *high, bool told)
+static bool marena_is_continued(const struct vm_area_struct *low,
+				const struct vm_area_struct *high)
 {
-	return low->vm_end == high->vm_start &&
-	       low->vm_flags & high->vm_flags & VM_READ &&
-	       (told || (low->anon_vma == high->anon_vma &&
-			 low->vm_file == high->vm_file));
+	return (low->vm_flags & high->vm_flags & VM_GROWSDOWN) ||
+	       (low->vm_file == high->vm_file &&
+		low->vm_pgoff + vma_pages(low) == high->vm_pgoff);
 }
 
-/* Where the stack ends, at the latest, that @vma is a piece of; @end: or 0. */
+/* The next piece of the memory that @vma is one of; @told: of all that is there. */
+static struct vm_area_struct *marena_piece_above(struct mm_struct *mm,
+						 const struct vm_area_struct *vma,
+						 bool told)
+{
+	struct vm_area_struct *next = find_vma(mm, vma->vm_end);
+
+	if (!next || next->vm_start != vma->vm_end ||
+	    !(vma->vm_flags & next->vm_flags & VM_READ))
+		return NULL;
+	return told || marena_is_continued(vma, next) ? next : NULL;
+}
+
+/*
+ * Where the stack ends that @vma is a piece of, and @address on. If it is the one
+ * that the thread had at first, and it told its end, nothing else is up to there.
+ */
 static unsigned long marena_stack_end(struct mm_struct *mm,
+				      const struct marena_stacks *stacks,
 				      const struct vm_area_struct *vma,
-				      unsigned long end)
+				      unsigned long address)
 {
-	const unsigned long most = end ?: ULONG_MAX;
-	const struct vm_area_struct *next;
+	unsigned long end;
+	bool told;
 
-	while (vma->vm_end < most) {
-		next = find_vma(mm, vma->vm_end);
-		if (!next || !marena_adjoins(vma, next, end))
-			break;
-		vma = next;
+	do {
+		end = vma->vm_end;
+		told = address < stacks->home_end && end > stacks->home;
+		if (told && end >= stacks->home_end)
+			return stacks->home_end;
 		cond_resched();
-	}
-	return min(vma->vm_end, most);
+		vma = marena_piece_above(mm, vma, told);
+	} while (vma);
+	return end;
 }
 
-/* Where the first piece is of what @vma is one of. */
+/* Where the memory begins that @vma is a piece of; somewhere before @least is enough. */
 static unsigned long marena_stack_start(struct mm_struct *mm,
-					const struct vm_area_struct *vma)
+					const struct vm_area_struct *vma,
+					unsigned long least)
 {
 	VMA_ITERATOR(vmi, mm, vma->vm_start);
 	const struct vm_area_struct *prev;
 
-	while ((prev = vma_prev(&vmi)) && marena_adjoins(prev, vma, false)) {
+	while (vma->vm_start > least && (prev = vma_prev(&vmi)) &&
+	       marena_piece_above(mm, prev, false) == vma) {
 		vma = prev;
 		cond_resched();
 	}
@@ -242,16 +286,10 @@ static struct marena_range marena_stack_above(struct mm_struct *mm,
 {
 	struct vm_area_struct *vma = marena_stack_vma(mm, address);
 	struct marena_range range = {};
-	unsigned long end;
 
-	if (!vma)
-		return range;
-	range.start = max(vma->vm_start, address);
-	range.end = marena_stack_end(mm, vma, 0);
-	if (address < stacks->home_end) {
-		end = marena_stack_end(mm, vma, stacks->home_end);
-		if (end > stacks->home)
-			range.end = end;
+	if (vma) {
+		range.start = max(vma->vm_start, address);
+		range.end = marena_stack_end(mm, stacks, vma, address);
 	}
 	return range;
 }
@@ -264,9 +302,10 @@ static bool marena_stack_is_home(struct mm_struct *mm,
 				 const struct marena_stacks *stacks)
 {
 	const unsigned long sp = stacks->sp, home = stacks->home;
-	const struct vm_area_struct *vma = marena_stack_vma(mm, min(sp, home));
+	const unsigned long low = min(sp, home);
+	const struct vm_area_struct *vma = marena_stack_vma(mm, low);
 
-	if (!vma || marena_stack_end(mm, vma, stacks->home_end) <= max(sp, home))
+	if (!vma || marena_stack_end(mm, stacks, vma, low) <= max(sp, home))
 		return false;
 	return stacks->home_end || sp <= home || vma->vm_flags & VM_GROWSDOWN;
 }
@@ -281,19 +320,20 @@ static void marena_stacks_find(struct mm_struct *mm,
 			       struct marena_range *home)
 {
 	const unsigned long sp = stacks->sp;
+	const unsigned long least = sp - min(sp, stacks->below);
 	struct vm_area_struct *vma;
 
 	*now = marena_stack_above(mm, stacks, sp);
 	vma = find_vma(mm, sp - sizeof(u64));
 	if (vma && vma->vm_start < sp) {
-		now->start = max(vma->vm_start, sp - min(sp, stacks->below));
+		now->start = max(marena_stack_start(mm, vma, least), least);
 		now->end = max(now->end, sp);
 	}
 	vma = find_vma(mm, stacks->home);
 	if (vma && vma->vm_start <= stacks->home &&
 	    !marena_stack_is_home(mm, stacks))
 		*home = marena_stack_above(mm, stacks,
-					   marena_stack_start(mm, vma));
+					   marena_stack_start(mm, vma, 0));
 }
 
 /* Read the stacks of a thread. -EBUSY: not all of it can be read in time. */
@@ -304,7 +344,9 @@ int marena_stacks_read(const struct marena_search *search, struct mm_struct *mm,
 	unsigned int i;
 	int err;
 
-	err = marena_mm_lock(search, mm);
+	err = marena_stack_goes_on(search);
+	if (!err)
+		err = marena_mm_lock(search, mm);
 	if (err)
 		return err;
 	marena_stacks_find(mm, stacks, &ranges[0], &ranges[1]);

@@ -34,7 +34,7 @@ void mt_straggler_begin(struct mt_straggler *s, struct mt_client *client,
 	s->hold = hold;
 	s->ready = 0;
 	s->go = 0;
-	mt_assert_eq(pthread_create(&s->thread, NULL, straggle, s), 0);
+	mt_assert_eq(pthread_create(&s->thread, s->attr, straggle, s), 0);
 	while (!is_set(&s->ready))
 		sched_yield();
 }

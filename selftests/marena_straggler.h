@@ -45,6 +45,7 @@ struct mt_straggler {
 	int ready;
 	int go;
 	bool stays;
+	const pthread_attr_t *attr;
 	pid_t tid;
 	pthread_t thread;
 };

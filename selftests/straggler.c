@@ -18,8 +18,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include <linux/mempolicy.h>
-
 #include "kselftest_harness.h"
 #include "marena_straggler.h"
 
@@ -139,7 +137,7 @@ TEST_F(place, of_a_pointer)
 	char **object = mt_new(t, MARENA_TYPE_CONSERVATIVE, 64);
 	char *child = mt_new(t, MARENA_TYPE_OPAQUE, 32);
 	struct marena_ioc_stats stats;
-	struct mt_straggler s;
+	struct mt_straggler s = {};
 	bool slow = false;
 	int i;
 
@@ -191,128 +189,7 @@ FIXTURE_TEARDOWN(straggler)
 	mt_world_exit(&self->w);
 }
 
-/* On a signal stack, with the pointer on the stack that was interrupted. */
-static int on_signal_stack, leave_signal_stack;
-
-static void sit_in_handler(int sig)
-{
-	set(&on_signal_stack);
-	while (!is_set(&leave_signal_stack))
-		continue;
-}
-
-static void interrupt_yourself(uintptr_t complement, int *ready, int *go)
-{
-	static char stack[65536];
-	const stack_t alternate = { .ss_sp = stack, .ss_size = sizeof(stack) };
-	const struct sigaction action = {
-		.sa_handler = sit_in_handler,
-		.sa_flags = SA_ONSTACK,
-	};
-	uintptr_t pointer = ~complement;
-
-	mt_assert_eq(sigaltstack(&alternate, NULL), 0);
-	mt_assert_eq(sigaction(SIGUSR1, &action, NULL), 0);
-	on_stack(&pointer);
-	set(ready);
-	raise(SIGUSR1);
-	while (!is_set(go))
-		continue;
-	pointer = 0;
-	on_stack(&pointer);
-}
-
-static void is_on_signal_stack(struct mt_straggler *s, struct mt_world *w,
-			       hold_fn *hold, void *object)
-{
-	const int fd = w->arena.fd;
-
-	mt_straggler_start(s, &w->client, hold, object);
-	while (!is_set(&on_signal_stack))
-		sched_yield();
-	mt_assert_eq(mt_put(&w->thread, object), 0);
-	mt_expect_cycle(fd, 1, 1);
-	set(&leave_signal_stack);
-	mt_expect_cycle(fd, 1, 1);
-	mt_straggler_end(s);
-	mt_expect_cycle(fd, 0, 0);
-}
-
-TEST_F(straggler, in_a_signal_handler_with_a_stack_of_its_own)
-{
-	is_on_signal_stack(&self->s, &self->w, interrupt_yourself, self->object);
-}
-
-/* The pointer is at the far end of a stack with much on it. */
-static void descend(uintptr_t complement, int *ready, int *go)
-{
-	uintptr_t pointer = ~complement;
-	char frame[4 * MIB];
-
-	on_stack(&pointer);
-	on_stack(frame);
-	hold_nowhere(complement, ready, go);
-	on_stack(frame);
-	pointer = 0;
-	on_stack(&pointer);
-}
-
-TEST_F(straggler, deep_in_its_stack)
-{
-	mt_straggler_start(&self->s, &self->w.client, descend, self->object);
-	ASSERT_EQ(0, mt_put(&self->w.thread, self->object));
-	mt_expect_cycle(self->fd, 1, 1);
-	mt_straggler_end(&self->s);
-	mt_expect_cycle(self->fd, 0, 0);
-}
-
 /* The stack cannot be read: the cycle is given up, and nothing is lost. */
-/*
- * A page in the middle of the stack, which has the pointer, is locked: mappings
- * come apart there.
- */
-static void lock_page(uintptr_t complement, int *ready, int *go)
-{
-	char frame[64 * MT_PAGE];
-	void **page = (void **)(((uintptr_t)frame + 32 * MT_PAGE) & -MT_PAGE);
-
-	on_stack(frame);
-	mt_assert_eq(mlock(page, MT_PAGE), 0);
-	*page = (void *)~complement;
-	on_stack(frame);
-	hold_nowhere(complement, ready, go);
-	*page = NULL;
-	on_stack(frame);
-	mt_assert_eq(munlock(page, MT_PAGE), 0);
-}
-
-TEST_F(straggler, has_locked_a_page_of_its_stack)
-{
-	mt_straggler_start(&self->s, &self->w.client, lock_page, self->object);
-	ASSERT_EQ(0, mt_put(&self->w.thread, self->object));
-	mt_expect_cycle(self->fd, 1, 1);
-	mt_straggler_end(&self->s);
-	mt_expect_cycle(self->fd, 0, 0);
-}
-
-/* The same, and in a signal handler on another stack. */
-static void lock_and_handle(uintptr_t complement, int *ready, int *go)
-{
-	char frame[64 * MT_PAGE];
-	void *page = (void *)(((uintptr_t)frame + 32 * MT_PAGE) & -MT_PAGE);
-
-	on_stack(frame);
-	mt_assert_eq(mlock(page, MT_PAGE), 0);
-	interrupt_yourself(complement, ready, go);
-	mt_assert_eq(munlock(page, MT_PAGE), 0);
-	on_stack(frame);
-}
-
-TEST_F(straggler, has_locked_a_page_and_is_on_another_stack)
-{
-	is_on_signal_stack(&self->s, &self->w, lock_and_handle, self->object);
-}
-
 TEST_F(straggler, whose_stack_cannot_be_read)
 {
 	struct mt_thread *t = &self->w.thread;
@@ -396,144 +273,6 @@ TEST_F(straggler, keeps_no_lease_that_is_used_up)
 	EXPECT_EQ(1, mt_stats(self->fd).threads_stopped);
 	EXPECT_LE(nr - most, mt_stats(self->fd).objects_freed);
 	mt_straggler_end(&self->s);
-}
-
-/* A stack that takes for ever to read is as one that cannot be read. */
-TEST_F(straggler, on_a_stack_without_an_end)
-{
-	__u64 bytes = 16 * TIB;
-	void *stack;
-
-	do {
-		bytes /= 2;
-		stack = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE |
-			     MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	} while (stack == MAP_FAILED && bytes > GIB);
-	ASSERT_NE(MAP_FAILED, stack);
-	mt_straggler_start(&self->s, &self->w.client, hold_other_stack,
-			   stack + MT_PAGE);
-	EXPECT_EQ(-EBUSY, mt_try_collect(self->fd));
-	EXPECT_TRUE(mt_alloc_bit(&self->w.arena, self->object));
-	mt_straggler_end(&self->s);
-	mt_expect_cycle(self->fd, 0, 1);
-	ASSERT_EQ(0, munmap(stack, bytes));
-}
-
-/* A block of memory that goes from node to node, where there are two. */
-struct block {
-	void *start;
-	int stop;
-	unsigned int arrived;
-	pthread_t mover;
-};
-
-/* How many blocks were ever marked so; less than 0: none is. */
-static long numa_marks(void)
-{
-	char balancing[2] = "0", line[128];
-	long marks = -1;
-	FILE *f;
-
-	mt_read_file("/proc/sys/kernel/numa_balancing", balancing, 2);
-	f = fopen("/proc/vmstat", "r");
-	mt_assert_eq(!f, false);
-	while (balancing[0] != '0' && fgets(line, sizeof(line), f))
-		sscanf(line, "numa_huge_pte_updates %ld", &marks);
-	fclose(f);
-	return marks;
-}
-
-/* The lengths of a block, and of memory that has one. */
-#define BLOCK (2 * MIB)
-#define BLOCKS (2 * BLOCK)
-
-static void *move_block(void *arg)
-{
-	struct block *b = arg;
-	int node = 0, status;
-
-	while (!is_set(&b->stop)) {
-		node = !node;
-		status = -1;
-		syscall(SYS_move_pages, 0, 1UL, &b->start, &node, &status,
-			MPOL_MF_MOVE);
-		b->arrived += status == node;
-	}
-	return NULL;
-}
-
-/*
- * A thread whose stack is a block of memory that nobody touches, and which has
- * the pointer.
- */
-FIXTURE(on_block)
-{
-	struct mt_world w;
-	struct mt_straggler s;
-	struct block b;
-	const void **slot;
-	void *memory;
-	int fd;
-	bool nodes;
-};
-
-FIXTURE_SETUP(on_block)
-{
-	void *object;
-
-	mt_world_init(&self->w, 16 * MIB);
-	self->fd = self->w.arena.fd;
-	self->nodes = !access("/sys/devices/system/node/node1", F_OK);
-	object = mt_new(&self->w.thread, MARENA_TYPE_OPAQUE, 64);
-	self->memory = mmap(NULL, BLOCKS, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, self->memory);
-	self->b.start = (void *)(((uintptr_t)self->memory + BLOCK - 1) & -BLOCK);
-	self->slot = self->b.start + MIB;
-	*self->slot = object;
-	mt_straggler_start(&self->s, &self->w.client, hold_other_stack,
-			   self->b.start + MT_PAGE);
-	ASSERT_EQ(0, mt_put(&self->w.thread, object));
-}
-
-/* That it was seen there is all that kept it. */
-FIXTURE_TEARDOWN(on_block)
-{
-	*self->slot = NULL;
-	mt_expect_cycle(self->fd, 1, 0);
-	mt_straggler_end(&self->s);
-	mt_assert_eq(munmap(self->memory, BLOCKS), 0);
-	mt_world_exit(&self->w);
-}
-
-TEST_F(on_block, that_is_being_moved)
-{
-	const int enough = 20;
-	int i;
-
-	ASSERT_EQ(0, pthread_create(&self->b.mover, NULL, move_block, &self->b));
-	for (i = 0; i < enough || (self->nodes && self->b.arrived < enough &&
-				   i < 100 * enough); i++)
-		mt_expect_cycle(self->fd, 1, 1);
-	set(&self->b.stop);
-	pthread_join(self->b.mover, NULL);
-	if (self->nodes)
-		EXPECT_LE(enough, self->b.arrived);
-}
-
-/* So the kernel sees which node uses it, about once in a second. */
-TEST_F(on_block, that_is_marked_to_see_who_uses_it)
-{
-	const int enough = 20;
-	long before = numa_marks();
-	int i;
-
-	for (i = 0; i < enough || (before >= 0 && numa_marks() == before &&
-				   i < 1000 * enough); i++)
-		mt_expect_cycle(self->fd, 1, 1);
-	if (before >= 0)
-		EXPECT_LT(before, numa_marks());
-	mt_expect_cycle(self->fd, 1, 1);
 }
 
 /* The owner of a lock waits at the gate, and a thread in a section for it. */

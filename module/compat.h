@@ -90,8 +90,10 @@ static inline void simple_inode_init_ts(struct inode *inode)
 
 /*
  * Get pages of another address space for reading, from @start on. Returns how
- * many there are, 0 where that would take waiting, or an error; -EFAULT also
- * where nobody has touched anonymous memory. mmap_lock is held.
+ * many there are, 0 where that would take waiting, or an error: -EHWPOISON: bad
+ * memory; -EFAULT also where nobody has touched anonymous memory. mmap_lock is held.
+ * @fault: ask for what is not there, else that is -EFAULT as well. In a file it may
+ * be waited for, whatever the flags say.
  *
  * FOLL_FORCE: what cannot be accessed only so that one learns which node uses it
  * is there; where kernels obey such a mark, they say -EFAULT of a whole block. To
@@ -99,10 +101,11 @@ static inline void simple_inode_init_ts(struct inode *inode)
  */
 static inline long marena_pages_get_remote(struct mm_struct *mm,
 					   unsigned long start,
-					   unsigned long nr,
+					   unsigned long nr, bool fault,
 					   struct page **pages)
 {
-	const unsigned int flags = FOLL_NOWAIT | FOLL_DUMP | FOLL_FORCE;
+	const unsigned int flags = FOLL_NOWAIT | FOLL_DUMP | FOLL_FORCE |
+				   FOLL_HWPOISON | (fault ? 0 : FOLL_NOFAULT);
 
 #ifdef MARENA_HAVE_GUP_REMOTE_VMAS
 	return get_user_pages_remote(mm, start, nr, flags, pages, NULL, NULL);

@@ -83,7 +83,7 @@ static pmd_t *marena_block(struct mm_struct *mm, unsigned long at)
 
 /*
  * Does the page table list pages there, rather than one block? That stays so while
- * mmap_lock is held.
+ * mmap_lock is held, and there is anything.
  */
 static bool marena_block_is_split(struct mm_struct *mm, unsigned long at)
 {
@@ -106,7 +106,7 @@ static bool marena_is_untouched(struct mm_struct *mm, unsigned long at,
 {
 	pmd_t *block = marena_block(mm, at);
 	bool untouched;
-	spinlock_t *ptl;
+	spinlock_t *ptl; /* of what the page table says there */
 
 	if (split || !block)
 		return true;
@@ -119,24 +119,22 @@ static bool marena_is_untouched(struct mm_struct *mm, unsigned long at,
 }
 
 /*
- * Get pages of one mapping, from the first of @range on. Returns how many there
- * are; 0: ask again; or an error. *@skip: so many bytes have nothing on them
- * that the process could read.
+ * Get pages of one mapping, from @at on. Returns how many there are; 0: ask again;
+ * or an error. *@skip: so many bytes have nothing on them that could be read.
  */
 static long marena_pages_get(struct mm_struct *mm, unsigned long at,
 			     unsigned long end, struct page **pages,
 			     unsigned long *skip)
 {
 	struct vm_area_struct *vma = find_vma(mm, at);
+	unsigned long start = vma ? READ_ONCE(vma->vm_start) : end;
+	bool anonymous, split;
 	unsigned long nr;
-	bool split;
 	long got;
 
-	if (!vma || vma->vm_start >= end)
-		*skip = end - at;
-	else if (vma->vm_start > at)
-		*skip = vma->vm_start - at;
-	else if (!(vma->vm_flags & VM_READ))
+	if (start > at)
+		*skip = min(start, end) - at;
+	else if (!(vma->vm_flags & VM_MAYREAD))
 		*skip = vma->vm_end - at;
 	if (*skip)
 		return 0;
@@ -144,10 +142,12 @@ static long marena_pages_get(struct mm_struct *mm, unsigned long at,
 	if (vma->vm_flags & (VM_IO | VM_PFNMAP))
 		return -EBUSY;
 	nr = (min(end, vma->vm_end) - at) >> PAGE_SHIFT;
-	split = vma_is_anonymous(vma) && marena_block_is_split(mm, at);
+	/* Who backs a file may have a fault wait; so who needs it asks for it. */
+	anonymous = vma_is_anonymous(vma);
+	split = anonymous && marena_block_is_split(mm, at);
 	got = marena_pages_get_remote(mm, at, min(nr, MARENA_STACK_PAGES),
-				      pages);
-	if (got == -EFAULT && !vma_is_anonymous(vma))
+				      anonymous, pages);
+	if (got == -EFAULT && !anonymous)
 		return -EBUSY;
 	/* What was never touched is 0; and bad memory nobody can read. */
 	if (got == -EHWPOISON ||
@@ -204,64 +204,54 @@ static int marena_stack_read_range(const struct marena_search *search,
 }
 
 /*
- * Is @high more of the memory that @low ends with? A mapping comes apart where a
- * piece of it is locked, or advice is given for it. What grows down does so while
- * others read it.
+ * The next piece of the memory that @vma is one of. A mapping comes apart where a
+ * piece of it is locked, or advice is given for it.
  */
-static bool marena_is_continued(const struct vm_area_struct *low,
-				const struct vm_area_struct *high)
-{
-	return (low->vm_flags & high->vm_flags & VM_GROWSDOWN) ||
-	       (low->vm_file == high->vm_file &&
-		low->vm_pgoff + vma_pages(low) == high->vm_pgoff);
-}
-
-/* The next piece of the memory that @vma is one of; @told: of all that is there. */
 static struct vm_area_struct *marena_piece_above(struct mm_struct *mm,
-						 const struct vm_area_struct *vma,
-						 bool told)
+						 struct vm_area_struct *vma)
 {
 	struct vm_area_struct *next = find_vma(mm, vma->vm_end);
 
-	if (!next || next->vm_start != vma->vm_end ||
-	    !(vma->vm_flags & next->vm_flags & VM_READ))
+	if (!next || next->vm_start != vma->vm_end || !vma_is_accessible(next))
 		return NULL;
-	return told || marena_is_continued(vma, next) ? next : NULL;
+	if (vma_is_anonymous(vma) && vma_is_anonymous(next))
+		return next;
+	return vma->vm_file == next->vm_file &&
+	       vma->vm_pgoff + vma_pages(vma) == next->vm_pgoff ? next : NULL;
 }
 
 /*
- * Where the stack ends that @vma is a piece of, and @address on. If it is the one
- * that the thread had at first, and it told its end, nothing else is up to there.
+ * Where the stack ends that @vma is a piece of, and @address on; who is there may
+ * be about to be given memory. If it is the stack that the thread had at first,
+ * and it told its end, nothing else is up to there.
  */
 static unsigned long marena_stack_end(struct mm_struct *mm,
 				      const struct marena_stacks *stacks,
-				      const struct vm_area_struct *vma,
+				      struct vm_area_struct *vma,
 				      unsigned long address)
 {
 	unsigned long end;
-	bool told;
 
 	do {
 		end = vma->vm_end;
-		told = address < stacks->home_end && end > stacks->home;
-		if (told && end >= stacks->home_end)
+		if (address < stacks->home_end && end > stacks->home)
 			return stacks->home_end;
 		cond_resched();
-		vma = marena_piece_above(mm, vma, told);
+		vma = marena_piece_above(mm, vma);
 	} while (vma);
 	return end;
 }
 
 /* Where the memory begins that @vma is a piece of; somewhere before @least is enough. */
 static unsigned long marena_stack_start(struct mm_struct *mm,
-					const struct vm_area_struct *vma,
+					struct vm_area_struct *vma,
 					unsigned long least)
 {
 	VMA_ITERATOR(vmi, mm, vma->vm_start);
-	const struct vm_area_struct *prev;
+	struct vm_area_struct *prev;
 
 	while (vma->vm_start > least && (prev = vma_prev(&vmi)) &&
-	       marena_piece_above(mm, prev, false) == vma) {
+	       vma_is_accessible(prev) && marena_piece_above(mm, prev) == vma) {
 		vma = prev;
 		cond_resched();
 	}
@@ -288,10 +278,17 @@ static struct marena_range marena_stack_above(struct mm_struct *mm,
 	struct marena_range range = {};
 
 	if (vma) {
-		range.start = max(vma->vm_start, address);
+		range.start = max(READ_ONCE(vma->vm_start), address);
 		range.end = marena_stack_end(mm, stacks, vma, address);
 	}
 	return range;
+}
+
+/* Is the thread on its stack for signals? That may be within another stack. */
+static bool marena_stack_is_alternate(const struct marena_stacks *stacks)
+{
+	return stacks->sp > stacks->alternate.start &&
+	       stacks->sp <= stacks->alternate.end;
 }
 
 /*
@@ -303,9 +300,10 @@ static bool marena_stack_is_home(struct mm_struct *mm,
 {
 	const unsigned long sp = stacks->sp, home = stacks->home;
 	const unsigned long low = min(sp, home);
-	const struct vm_area_struct *vma = marena_stack_vma(mm, low);
+	struct vm_area_struct *vma = marena_stack_vma(mm, low);
 
-	if (!vma || marena_stack_end(mm, stacks, vma, low) <= max(sp, home))
+	if (!vma || marena_stack_is_alternate(stacks) ||
+	    marena_stack_end(mm, stacks, vma, low) <= max(sp, home))
 		return false;
 	return stacks->home_end || sp <= home || vma->vm_flags & VM_GROWSDOWN;
 }
@@ -340,7 +338,7 @@ static void marena_stacks_find(struct mm_struct *mm,
 int marena_stacks_read(const struct marena_search *search, struct mm_struct *mm,
 		       const struct marena_stacks *stacks)
 {
-	struct marena_range ranges[3] = { [2] = stacks->alternate };
+	struct marena_range ranges[3] = {};
 	unsigned int i;
 	int err;
 
@@ -351,8 +349,12 @@ int marena_stacks_read(const struct marena_search *search, struct mm_struct *mm,
 		return err;
 	marena_stacks_find(mm, stacks, &ranges[0], &ranges[1]);
 	mmap_read_unlock(mm);
-	for (i = 0; i < ARRAY_SIZE(ranges) && !err; i++)
+	if (stacks->returning)
+		ranges[2] = stacks->alternate;
+	for (i = 0; i < ARRAY_SIZE(ranges) && !err; i++) {
+		ranges[i].end = min(ranges[i].end, mm->task_size);
 		if (ranges[i].start < ranges[i].end)
 			err = marena_stack_read_range(search, mm, &ranges[i]);
+	}
 	return err;
 }

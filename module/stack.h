@@ -35,6 +35,7 @@ struct marena_range {
  * @home: an address on the stack that it had at first
  * @home_end: where that ends, at the latest; 0: with its mapping
  * @alternate: for signals
+ * @returning: what that has is read too: the thread may be returning from there
  */
 struct marena_stacks {
 	unsigned long sp;
@@ -42,6 +43,7 @@ struct marena_stacks {
 	unsigned long home;
 	unsigned long home_end;
 	struct marena_range alternate;
+	bool returning;
 };
 
 void marena_stack_words(const struct marena_search *search, const u64 *words,

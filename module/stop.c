@@ -334,15 +334,16 @@ static bool marena_stop_find_stacks(struct marena_stop *stop,
 {
 	struct task_struct *task = stop->task;
 	struct pt_regs *regs = task_pt_regs(task);
-	bool still, returning = false;
+	unsigned long start, bytes;
+	bool still;
 	long call;
 
 	spin_lock(&stop->lock);
 	still = stop->queued || stop->inside;
 	if (still) {
 		call = syscall_get_nr(task, regs);
-		returning = !stop->inside &&
-			    (call < 0 || call == __NR_rt_sigreturn);
+		stacks->returning = !stop->inside &&
+				    (call < 0 || call == __NR_rt_sigreturn);
 		stacks->sp = user_stack_pointer(regs) & ~(sizeof(u64) - 1);
 	}
 	spin_unlock(&stop->lock);
@@ -350,14 +351,13 @@ static bool marena_stop_find_stacks(struct marena_stop *stop,
 	stacks->below = MARENA_RED_ZONE;
 	stacks->home = stop->home;
 	stacks->home_end = stop->home_end;
+	start = READ_ONCE(task->sas_ss_sp);
+	bytes = min(READ_ONCE(task->sas_ss_size), ULONG_MAX - start);
+	stacks->alternate.start = ALIGN(start, sizeof(u64));
+	stacks->alternate.end = start + bytes;
 	/* From a signal, it may be: its registers are in the frame yet. */
-	if (returning) {
-		unsigned long start = READ_ONCE(task->sas_ss_sp);
-
+	if (stacks->returning)
 		stacks->below += MARENA_SIGNAL_FRAME;
-		stacks->alternate.start = ALIGN(start, sizeof(u64));
-		stacks->alternate.end = start + READ_ONCE(task->sas_ss_size);
-	}
 	return still;
 }
 

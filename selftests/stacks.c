@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include <sys/mman.h>
@@ -50,10 +51,12 @@ static void sit_in_handler(int sig)
 		continue;
 }
 
-static void interrupt_yourself(uintptr_t complement, int *ready, int *go)
+/* Its own memory, and that of no use but for signals. */
+static void interrupt_on(char *stack, size_t bytes, uintptr_t complement,
+			 int *ready, int *go)
 {
-	static char stack[65536];
-	const stack_t alternate = { .ss_sp = stack, .ss_size = sizeof(stack) };
+	const stack_t alternate = { .ss_sp = stack, .ss_size = bytes };
+	const stack_t none = { .ss_flags = SS_DISABLE };
 	const struct sigaction action = {
 		.sa_handler = sit_in_handler,
 		.sa_flags = SA_ONSTACK,
@@ -69,6 +72,34 @@ static void interrupt_yourself(uintptr_t complement, int *ready, int *go)
 		continue;
 	pointer = 0;
 	on_stack(&pointer);
+	mt_assert_eq(sigaltstack(&none, NULL), 0);
+}
+
+#define ALTERNATE 65536
+
+static void interrupt_yourself(uintptr_t complement, int *ready, int *go)
+{
+	static char stack[ALTERNATE];
+
+	interrupt_on(stack, ALTERNATE, complement, ready, go);
+}
+
+/* Above all that the thread has pushed, where its own variables are. */
+static void interrupt_above(uintptr_t complement, int *ready, int *go)
+{
+	static __thread char stack[ALTERNATE];
+
+	interrupt_on(stack, ALTERNATE, complement, ready, go);
+}
+
+/* Between what it pushed before and what it did after. */
+static void interrupt_between(uintptr_t complement, int *ready, int *go)
+{
+	char stack[ALTERNATE];
+
+	on_stack(stack);
+	interrupt_on(stack, ALTERNATE, complement, ready, go);
+	on_stack(stack);
 }
 
 static void is_on_signal_stack(struct mt_straggler *s, struct mt_world *w,
@@ -92,18 +123,31 @@ TEST_F(stack, in_a_signal_handler_with_a_stack_of_its_own)
 	is_on_signal_stack(&self->s, &self->w, interrupt_yourself, self->object);
 }
 
+TEST_F(stack, in_a_signal_handler_whose_stack_is_a_part_of_it)
+{
+	is_on_signal_stack(&self->s, &self->w, interrupt_above, self->object);
+}
+
+TEST_F(stack, in_a_signal_handler_whose_stack_is_in_the_middle_of_it)
+{
+	is_on_signal_stack(&self->s, &self->w, interrupt_between,
+			   self->object);
+}
+
 /* The pointer is at the far end of a stack with much on it. */
 static void descend(uintptr_t complement, int *ready, int *go)
 {
-	uintptr_t pointer = ~complement;
-	char frame[4 * MIB];
+	struct {
+		char much[4 * MIB];
+		uintptr_t pointer;
+	} frame;
 
-	on_stack(&pointer);
-	on_stack(frame);
+	memset(frame.much, 1, sizeof(frame.much));
+	frame.pointer = ~complement;
+	on_stack(&frame);
 	hold_nowhere(complement, ready, go);
-	on_stack(frame);
-	pointer = 0;
-	on_stack(&pointer);
+	frame.pointer = 0;
+	on_stack(&frame);
 }
 
 TEST_F(stack, deep_in_its_stack)
@@ -198,6 +242,8 @@ FIXTURE(pieces)
 
 FIXTURE_VARIANT(pieces)
 {
+	int prot;
+	int rest;		/* what the thread's own page, and that before, have */
 	/* Bytes from where the memory begins. */
 	unsigned int advised;
 	unsigned int advised_end;
@@ -207,6 +253,8 @@ FIXTURE_VARIANT(pieces)
 
 /* Each piece is touched by itself, and that in the middle is not. */
 FIXTURE_VARIANT_ADD(pieces, above) {
+	.prot = PROT_READ | PROT_WRITE,
+	.rest = PROT_READ | PROT_WRITE,
 	.advised = 2 * MT_PAGE,
 	.advised_end = 4 * MT_PAGE,
 	.slot = 6 * MT_PAGE,
@@ -215,10 +263,32 @@ FIXTURE_VARIANT_ADD(pieces, above) {
 
 /* In the red zone. */
 FIXTURE_VARIANT_ADD(pieces, below) {
+	.prot = PROT_READ | PROT_WRITE,
+	.rest = PROT_READ | PROT_WRITE,
 	.advised = 2 * MT_PAGE,
 	.advised_end = 3 * MT_PAGE,
 	.slot = 3 * MT_PAGE - 32,
 	.sp = 3 * MT_PAGE + 64,
+};
+
+/* It is about to be given memory where it is. */
+FIXTURE_VARIANT_ADD(pieces, above_nothing) {
+	.prot = PROT_READ | PROT_WRITE,
+	.rest = PROT_NONE,
+	.advised = 4 * MT_PAGE,
+	.advised_end = 5 * MT_PAGE,
+	.slot = 6 * MT_PAGE,
+	.sp = MT_PAGE,
+};
+
+/* What can be written can be read, whatever was asked for. */
+FIXTURE_VARIANT_ADD(pieces, for_writing) {
+	.prot = PROT_WRITE,
+	.rest = PROT_WRITE,
+	.advised = 2 * MT_PAGE,
+	.advised_end = 4 * MT_PAGE,
+	.slot = 6 * MT_PAGE,
+	.sp = MT_PAGE,
 };
 
 #define PIECES (8 * MT_PAGE)
@@ -229,7 +299,7 @@ FIXTURE_SETUP(pieces)
 
 	mt_world_init(&self->w, 16 * MIB);
 	object = mt_new(&self->w.thread, MARENA_TYPE_OPAQUE, 64);
-	self->memory = mmap(NULL, PIECES, PROT_READ | PROT_WRITE,
+	self->memory = mmap(NULL, PIECES, variant->prot,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->memory);
 	ASSERT_EQ(0, madvise(self->memory + variant->advised,
@@ -238,6 +308,7 @@ FIXTURE_SETUP(pieces)
 	self->slot = self->memory + variant->slot;
 	*self->slot = object;
 	*(char *)(self->memory + variant->sp) = 1;
+	ASSERT_EQ(0, mprotect(self->memory, 2 * MT_PAGE, variant->rest));
 	mt_straggler_start(&self->s, &self->w.client, hold_other_stack,
 			   self->memory + variant->sp);
 	ASSERT_EQ(0, mt_put(&self->w.thread, object));
@@ -255,6 +326,20 @@ TEST_F(pieces, are_one_stack)
 	mt_expect_cycle(self->w.arena.fd, 1, 1);
 	*self->slot = NULL;
 	mt_expect_cycle(self->w.arena.fd, 1, 0);
+}
+
+/* What is not there, and is not the kernel's own, is not asked for: it might wait. */
+TEST_F(stack, on_memory_that_is_to_come_from_elsewhere)
+{
+	char *large = mt_new(&self->w.thread, MARENA_TYPE_OPAQUE, MIB);
+	__u64 pages = mt_stats(self->fd).pages_resident;
+
+	mt_straggler_start(&self->s, &self->w.client, hold_other_stack,
+			   large + MIB / 2);
+	EXPECT_EQ(-EBUSY, mt_try_collect(self->fd));
+	EXPECT_EQ(pages, mt_stats(self->fd).pages_resident);
+	mt_straggler_end(&self->s);
+	mt_expect_cycle(self->fd, 0, 2);
 }
 
 /* The end of its first stack is known, and what is below that is no part of it. */
@@ -324,6 +409,25 @@ static long numa_marks(void)
 #define BLOCK (2 * MIB)
 #define BLOCKS (2 * BLOCK)
 
+/* Is there one that is mapped as a whole? */
+static bool is_block(const void *start)
+{
+	char line[256];
+	bool there = false;
+	unsigned long at, end, kib = 0;
+	FILE *f = fopen("/proc/self/smaps", "r");
+
+	mt_assert(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &at, &end) == 2)
+			there = at <= (uintptr_t)start && (uintptr_t)start < end;
+		else if (there && sscanf(line, "AnonHugePages: %lu", &kib) == 1)
+			break;
+	}
+	fclose(f);
+	return kib;
+}
+
 /* The kernel says where the block is then: it has arrived if that is another node. */
 static void *move_block(void *arg)
 {
@@ -386,6 +490,8 @@ FIXTURE_SETUP(on_block)
 	self->b.start = (void *)(((uintptr_t)self->memory + BLOCK - 1) & -BLOCK);
 	self->slot = self->b.start + MIB;
 	*self->slot = object;
+	if (self->nodes)
+		ASSERT_TRUE(is_block(self->b.start));
 	mt_straggler_start(&self->s, &self->w.client, hold_other_stack,
 			   self->b.start + MT_PAGE);
 	ASSERT_EQ(0, mt_put(&self->w.thread, object));
@@ -413,8 +519,10 @@ TEST_F(on_block, that_is_being_moved)
 		mt_expect_cycle(self->fd, 1, 1);
 	set(&self->b.stop);
 	pthread_join(self->b.mover, NULL);
-	if (self->nodes)
+	if (self->nodes) {
 		EXPECT_LE(enough, self->b.arrived);
+		EXPECT_TRUE(is_block(self->b.start));
+	}
 }
 
 /* So the kernel sees which node uses it, about once in a second. */

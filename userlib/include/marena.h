@@ -16,7 +16,8 @@
  *     marena_weak_get() and marena_weak_set() alone.
  *  6. A pointer that was loaded in a section and is not held is kept in local
  *     variables of the thread alone: not in static or malloc()ed memory, nor in
- *     a coroutine that does not run.
+ *     a coroutine that does not run, or is interrupted by a signal that is
+ *     handled on another stack.
  *
  * A section may be long, and its thread may sleep. When a cycle is to begin, a
  * thread that stays in one is stopped for a moment, and what its registers and

@@ -433,11 +433,14 @@ static int call_close(struct stage *s)
  */
 static int call_fork(struct stage *s)
 {
-	s->child = fork();
-	if (s->child < 0)
+	pid_t pid = fork();
+
+	if (pid < 0)
 		return -errno;
-	if (!s->child)
+	if (!pid)
 		_exit(0);
+	/* Not by the child: that has this memory, too. */
+	s->child = pid;
 	return 0;
 }
 

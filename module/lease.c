@@ -197,7 +197,7 @@ static int marena_lease_or_collect(struct marena_client *client,
 				   struct marena_lease *arg)
 {
 	struct marena_arena *arena = client->arena;
-	unsigned int cycles;
+	unsigned int cycles, reason;
 	u64 cycle;
 	int err;
 
@@ -208,13 +208,13 @@ static int marena_lease_or_collect(struct marena_client *client,
 		/* Others may have taken what the last cycle freed. */
 		if (cycles == MARENA_LEASE_CYCLES)
 			return err;
+		reason = err == -ENOMEM ? MARENA_REASON_PRESSURE :
+					  MARENA_REASON_LIMIT;
 		if (arg->flags & MARENA_LEASE_NOWAIT) {
-			marena_collector_request(arena, MARENA_REASON_LIMIT,
-						 true);
+			marena_collector_request(arena, reason, true);
 			return err;
 		}
-		if (marena_collector_run(arena, MARENA_REASON_LIMIT, true,
-					 &cycle) == -EINTR)
+		if (marena_collector_run(arena, reason, true, &cycle) == -EINTR)
 			return -EINTR;
 	}
 }

@@ -2,6 +2,7 @@
 #ifndef MARENA_LEASE_H
 #define MARENA_LEASE_H
 
+#include <linux/gfp.h>
 #include <linux/types.h>
 
 #include <linux/marena.h>
@@ -9,6 +10,13 @@
 struct marena_arena;
 struct marena_client;
 struct marena_span;
+
+/*
+ * How a lease gets memory for what it needs. Where there is none, nobody is killed
+ * for it: a cycle may find some, and marena_lease() runs one.
+ */
+#define MARENA_GFP_LEASE \
+	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 int marena_lease(struct marena_client *client, struct marena_lease *arg);
 int marena_unlease(struct marena_client *client,

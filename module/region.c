@@ -11,15 +11,9 @@
 
 #include "arena.h"
 #include "fs.h"
+#include "lease.h"
 #include "limit.h"
 #include "region.h"
-
-/*
- * The tables of a region are most of what a lease takes. Where there is no memory,
- * nobody is killed for them: a cycle may find some (marena_lease()).
- */
-#define MARENA_GFP_TABLES \
-	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 #define MARENA_MARK_BYTES (MARENA_REGION_GRANULES / BITS_PER_BYTE)
 
@@ -62,7 +56,7 @@ static void *marena_table_alloc(size_t bytes)
 	void *table = kzalloc(bytes, GFP_KERNEL_ACCOUNT | __GFP_NORETRY |
 				     __GFP_NOWARN);
 
-	return table ? : __vmalloc(bytes, MARENA_GFP_TABLES | __GFP_ZERO);
+	return table ? : __vmalloc(bytes, MARENA_GFP_LEASE | __GFP_ZERO);
 }
 
 static struct marena_region *marena_region_alloc(struct marena_arena *arena,
@@ -89,7 +83,7 @@ static struct marena_region *marena_region_alloc(struct marena_arena *arena,
 	for (i = 0; i < MARENA_REGION_MAP_PAGES; i++) {
 		page = marena_mapped_page_alloc(arena->inode->i_mapping,
 						marena_map_index(region, i),
-						MARENA_GFP_TABLES);
+						MARENA_GFP_LEASE);
 		if (!page)
 			goto err_free;
 		region->alloc[i] = page_address(page);
@@ -115,7 +109,7 @@ struct marena_region *marena_region_make(struct marena_arena *arena,
 
 	low = arena->dir[index >> MARENA_DIR_SHIFT];
 	if (!low) {
-		low = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+		low = (void *)get_zeroed_page(MARENA_GFP_LEASE);
 		if (!low)
 			return ERR_PTR(-ENOMEM);
 		atomic64_inc(&arena->metadata);

@@ -19,6 +19,7 @@
 #include "collector.h"
 #include "event.h"
 #include "generation.h"
+#include "lease.h"
 #include "marker.h"
 #include "page.h"
 #include "region.h"
@@ -87,7 +88,7 @@ static struct marena_class *marena_class_get(struct marena_arena *arena,
 	if (class)
 		return class;
 
-	class = kzalloc(sizeof(*class), GFP_KERNEL_ACCOUNT);
+	class = kzalloc(sizeof(*class), MARENA_GFP_LEASE);
 	if (!class)
 		return NULL;
 	class->type = type;
@@ -96,8 +97,7 @@ static struct marena_class *marena_class_get(struct marena_arena *arena,
 	while (!marena_order_fits(class->slot_size, class->order))
 		class->order++;
 	INIT_LIST_HEAD(&class->partial);
-	if (xa_err(xa_store(&arena->classes, key, class,
-			    GFP_KERNEL_ACCOUNT))) {
+	if (xa_err(xa_store(&arena->classes, key, class, MARENA_GFP_LEASE))) {
 		kfree(class);
 		return NULL;
 	}
@@ -249,7 +249,7 @@ static struct marena_span *marena_span_make(struct marena_arena *arena,
 	err = marena_span_make_regions(arena, page, nr);
 	if (err)
 		return ERR_PTR(err);
-	span = kmem_cache_zalloc(marena_span_cache, GFP_KERNEL);
+	span = kmem_cache_zalloc(marena_span_cache, MARENA_GFP_LEASE);
 	if (!span)
 		return ERR_PTR(-ENOMEM);
 	span->offset = page << MARENA_PAGE_SHIFT;

@@ -23,13 +23,15 @@
 
 void mt_fail(const char *file, int line, const char *fmt, ...)
 {
+	int error = errno;
 	char text[512];
 	va_list args;
 
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	fprintf(stderr, "# %s:%d: pid %d: %s\n", file, line, getpid(), text);
+	fprintf(stderr, "# %s:%d: pid %d: %s (errno %d)\n", file, line, getpid(),
+		text, error);
 	_exit(KSFT_FAIL);
 }
 

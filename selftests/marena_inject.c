@@ -11,14 +11,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
 
 #include "marena_test.h"
 
 #define FAILSLAB	"/sys/kernel/debug/failslab/"
 #define FAIL_PAGE	"/sys/kernel/debug/fail_page_alloc/"
 
-/* How often failslab may fail, of which it keeps count. */
-#define TIMES		1000000000
+/*
+ * How often failslab may fail, of which it keeps count. More than any call of ours
+ * makes allocations, but not for ever: what forks a tree of mappings, or makes up
+ * for a fault that got no memory, tries again for as long as there is none.
+ */
+#define TIMES		1000
 
 /* No allocation that is to fail is smaller. */
 #define SPACE_STEP	64
@@ -38,6 +44,20 @@ static const char * const settings[][2] = {
 	{ FAIL_PAGE "verbose", "0" },
 };
 
+/*
+ * The kernel writes the thread's CPU to this area whenever the thread is preempted,
+ * and ends it by a signal where there is no memory for that: after fork() it is a page
+ * that has to be copied. The C library does well without.
+ */
+static void leave_rseq(void)
+{
+	void *area = (char *)__builtin_thread_pointer() + __rseq_offset;
+
+	if (__rseq_size)
+		mt_assert_eq(syscall(SYS_rseq, area, sizeof(struct rseq),
+				     RSEQ_FLAG_UNREGISTER, RSEQ_SIG), 0);
+}
+
 /* False where the kernel cannot do it. @pid 0: for the calling thread. */
 bool mt_inject_init(struct mt_inject *inject, pid_t pid)
 {
@@ -51,6 +71,8 @@ bool mt_inject_init(struct mt_inject *inject, pid_t pid)
 		mt_assert_eq(mt_write_file(settings[i][0], settings[i][1]), 0);
 	if (pid)
 		snprintf(path, sizeof(path), "/proc/%d/fail-nth", pid);
+	else
+		leave_rseq();
 	inject->fd = open(path, O_RDWR | O_CLOEXEC);
 	mt_assert(inject->fd >= 0);
 	inject->all_fd = open("/proc/self/make-it-fail", O_WRONLY | O_CLOEXEC);

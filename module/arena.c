@@ -157,13 +157,12 @@ struct marena_arena *marena_arena_new(const struct marena_create *args)
 	err = marena_space_reserve(arena);
 	if (err)
 		goto err_uncharge;
-	marena_fs_pin_again();
 
 	err = -ENOMEM;
 	arena->inode = marena_inode_new(MARENA_INODE_ARENA,
 					args->mode & ~current_umask());
 	if (!arena->inode)
-		goto err_unpin;
+		goto err_release;
 	i_size_write(arena->inode, arena->size);
 	err = marena_regions_init(arena);
 	if (err)
@@ -193,8 +192,7 @@ err_types:
 	marena_regions_destroy(arena);
 err_iput:
 	iput(arena->inode);
-err_unpin:
-	marena_fs_unpin();
+err_release:
 	marena_space_release(arena);
 err_uncharge:
 	if (!marena_planted("lost-charge"))
@@ -214,7 +212,6 @@ void marena_arena_evict(struct marena_arena *arena)
 	marena_spans_destroy(arena);
 	marena_regions_destroy(arena);
 	marena_types_destroy(arena);
-	marena_fs_unpin();
 	marena_space_release(arena);
 	marena_arena_uncharge_user(arena);
 	marena_pressure_free(arena);
@@ -236,6 +233,7 @@ struct file *marena_arena_open(struct marena_arena *arena, bool rdonly)
 const struct file_operations marena_arena_fops = {
 	.owner = THIS_MODULE,
 	.mmap = marena_arena_mmap,
+	.release = marena_file_release,
 	.get_unmapped_area = marena_arena_unmapped_area,
 	.unlocked_ioctl = marena_arena_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,

@@ -392,7 +392,7 @@ static int marena_client_mmap(struct file *file, struct vm_area_struct *vma)
 static int marena_client_release(struct inode *inode, struct file *file)
 {
 	marena_client_end(inode->i_private);
-	return 0;
+	return marena_file_release(inode, file);
 }
 
 const struct file_operations marena_client_fops = {

@@ -155,7 +155,10 @@ static void marena_attempt_begin(struct marena_arena *arena,
 	bool minor;
 
 	spin_lock(&col->lock);
-	minor = (col->asked > col->begun ||
+	/* A request for a minor one is not in the way of a major one that is due. */
+	minor = ((col->asked > col->begun &&
+		  col->kicked != MARENA_REASON_PRESSURE &&
+		  !marena_pace_is_major(arena)) ||
 		 marena_pace_is_minor(arena, reason)) &&
 		!marena_generation_is_changing(arena);
 	col->begun++;

@@ -237,7 +237,7 @@ static int marena_events_release(struct inode *inode, struct file *file)
 
 	marena_events_delist(events);
 	kvfree(events);
-	return 0;
+	return marena_file_release(inode, file);
 }
 
 static const struct file_operations marena_events_fops = {

@@ -73,7 +73,21 @@ static bool marena_may_free(struct marena_arena *arena, u64 offset)
 	       marena_span_may_change(arena, span);
 }
 
-/* Leave out what is not to be freed here, whoever holds it. */
+/* Is the offset with that number one of those before? */
+static bool marena_batch_has(const struct marena_batch *batch, unsigned int i)
+{
+	unsigned int j;
+
+	for (j = 0; j < i; j++)
+		if (batch->offsets[j] == batch->offsets[i])
+			return true;
+	return false;
+}
+
+/*
+ * Leave out what is not to be freed here, whoever holds it; and what is named twice:
+ * once it is free, the next object there may have been made.
+ */
 static void marena_batch_check(struct marena_arena *arena,
 			       struct marena_batch *batch)
 {
@@ -84,7 +98,8 @@ static void marena_batch_check(struct marena_arena *arena,
 
 		if (*offset < arena->size)
 			*offset = array_index_nospec(*offset, arena->size);
-		if (marena_may_free(arena, *offset))
+		if (marena_may_free(arena, *offset) &&
+		    !marena_batch_has(batch, i))
 			i++;
 		else
 			marena_batch_remove(batch, i);
@@ -192,7 +207,7 @@ static void marena_batch_free(struct marena_client *client,
 	while (batch->nr && (other = marena_client_next(arena, other)))
 		marena_batch_ask(other, batch);
 	for (i = 0; i < batch->nr; i++)
-		/* It may be named twice. */
+		/* User space may have cleared the bit. */
 		if (marena_may_free(arena, batch->offsets[i]))
 			marena_free_object(client, batch->offsets[i], &done);
 	marena_batch_settle(arena, batch, &done);

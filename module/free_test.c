@@ -157,6 +157,26 @@ static void marena_test_free_leased(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, arena->nr_spans, 1);
 }
 
+/* What is named twice is freed once: the next object there may have been made. */
+static void marena_test_free_twice(struct kunit *test)
+{
+	struct marena_arena *arena = marena_test_arena(test, SZ_4M, 0);
+	struct marena_client *client = marena_test_client(test, arena);
+	struct marena_span *span = marena_test_counted(test, client, 0, 16);
+	struct marena_batch batch = {
+		.nr = 4,
+		.offsets = { span->offset, span->offset + 16, span->offset,
+			     span->offset },
+	};
+
+	marena_test_object(arena, span->offset + 16);
+	mutex_lock(&arena->lock);
+	marena_batch_check(arena, &batch);
+	mutex_unlock(&arena->lock);
+	KUNIT_EXPECT_EQ(test, batch.nr, 2);
+	KUNIT_EXPECT_NE(test, batch.offsets[0], batch.offsets[1]);
+}
+
 /* A death that is told cannot be undone: where that may be, a cycle tells it. */
 static void marena_test_free_told(struct kunit *test)
 {
@@ -179,6 +199,7 @@ static struct kunit_case marena_free_cases[] = {
 	KUNIT_CASE(marena_test_free_replaced),
 	KUNIT_CASE(marena_test_free_large),
 	KUNIT_CASE(marena_test_free_leased),
+	KUNIT_CASE(marena_test_free_twice),
 	KUNIT_CASE(marena_test_free_told),
 	{}
 };

@@ -6,11 +6,12 @@
  * Lifetimes. Each file holds its mount, the mount its super block, and that
  * the module: code of ours never runs after the module could be unloaded,
  * because the mount is let go of by the VFS after the inode was evicted. An
- * arena pins the mount as well, as long as it lives (marena_fs_pin), so that
- * all arenas that exist share the one mount that marena_fs_pin() finds.
- * Whoever may drop the last reference to an inode outside of the release of
- * a file must hold a pin of its own around that, or the super block would be
- * taken down from inside the inode's eviction.
+ * open file, and a lasting name, pin the mount as well (marena_fs_pin), so that
+ * all arenas that can be reached share the one mount that marena_fs_pin() finds.
+ * An inode pins nothing: others may drop its last reference, as who ends a watch
+ * (inotify) does, and the super block that waits for the end of the watch must not be
+ * taken down from inside that. An arena that only such a reference keeps goes
+ * at the latest with the mount.
  */
 #include <linux/module.h>
 #include <linux/mount.h>
@@ -81,6 +82,12 @@ void marena_fs_unpin(void)
 	simple_release_fs(&marena_mount, &marena_mount_pins);
 }
 
+/* Is the inode of the mount that the caller has pinned? */
+bool marena_fs_has(const struct inode *inode)
+{
+	return inode->i_sb == marena_mount->mnt_sb;
+}
+
 /* An arena's size is fixed; its owner, group and mode may change. */
 static int marena_setattr(MARENA_IDMAP *idmap, struct dentry *dentry,
 			  struct iattr *attr)
@@ -118,17 +125,30 @@ struct inode *marena_inode_new(enum marena_inode_kind kind, umode_t mode)
 	return inode;
 }
 
-/* The file takes over the caller's reference to the inode, if it is made. */
+/*
+ * The file takes over the caller's reference to the inode, if it is made. The caller
+ * holds a pin.
+ */
 struct file *marena_file_new(struct inode *inode, const char *name, int flags,
 			     const struct file_operations *fops)
 {
 	struct file *file;
 
+	marena_fs_pin_again();
 	__module_get(fops->owner);
 	file = alloc_file_pseudo(inode, marena_mount, name, flags, fops);
-	if (IS_ERR(file))
+	if (IS_ERR(file)) {
 		module_put(fops->owner);
+		marena_fs_unpin();
+	}
 	return file;
+}
+
+/* Each file's release ends so. The mount stays, as the file has it still. */
+int marena_file_release(struct inode *inode, struct file *file)
+{
+	marena_fs_unpin();
+	return 0;
 }
 
 /*

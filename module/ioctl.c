@@ -246,19 +246,12 @@ static int marena_run_attach(struct marena_request *req)
 	struct marena_arena *arena = marena_arena_of(req->file);
 	struct marena_attach *args = &req->args.attach;
 	struct file *file;
-	int err;
 
-	err = marena_fs_pin();
-	if (err)
-		return err;
 	file = marena_client_attach(arena, current->mm,
 				    !(req->file->f_mode & FMODE_WRITE), args);
 	if (IS_ERR(file))
-		err = PTR_ERR(file);
-	else
-		err = marena_request_file(req, file, &args->fd);
-	marena_fs_unpin();
-	return err;
+		return PTR_ERR(file);
+	return marena_request_file(req, file, &args->fd);
 }
 
 static int marena_run_type(struct marena_request *req)

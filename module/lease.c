@@ -318,6 +318,17 @@ void marena_leases_drop(struct marena_client *client)
 }
 
 /*
+ * Is there no slot left to be used? A small lease's holder says that, as it asks for
+ * another; who has made a large object asks for nothing more.
+ */
+static bool marena_lease_is_used_up(struct marena_arena *arena,
+				    struct marena_span *span)
+{
+	return marena_span_is_large(span) &&
+	       test_bit(0, marena_span_alloc_bits(arena, span));
+}
+
+/*
  * The rendezvous has succeeded, but a stopped thread of the client may be using
  * leases of before. @gate: which, as its slot says.
  */
@@ -329,7 +340,8 @@ void marena_leases_keep(struct marena_client *client, u32 gate)
 	mutex_lock(&arena->lock);
 	list_for_each_entry(span, &client->leases, link)
 		if (span->gate != arena->gate &&
-		    (!gate || span->gate == gate - 1))
+		    (!gate || span->gate == gate - 1) &&
+		    !marena_lease_is_used_up(arena, span))
 			span->kept = true;
 	mutex_unlock(&arena->lock);
 }

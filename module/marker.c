@@ -139,12 +139,15 @@ void marena_marker_rest(struct marena_marker *marker)
 	marena_marker_set_polite(marker, false);
 }
 
+/*
+ * It is not freezable: who is frozen is not woken by kthread_stop(), in which the
+ * collector could then not be frozen. It goes idle when the collector is.
+ */
 static int marena_helper_thread(void *data)
 {
 	struct marena_helper *helper = data;
 	struct marena_mark_pool *pool = helper->stack.pool;
 
-	set_freezable();
 	set_active_memcg(helper->marker.arena->col.memcg);
 	while (marena_mark_pool_wait(&helper->stack, true)) {
 		marena_drain(&helper->marker);

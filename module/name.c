@@ -255,7 +255,9 @@ struct marena_arena *marena_name_open(const char *name)
 
 	mutex_lock(&marena_names_lock);
 	entry = marena_name_find(marena_names_find(), name);
-	if (entry && igrab(entry->arena->inode))
+	/* Of another mount is what has no file any more, and is about to go. */
+	if (entry && marena_fs_has(entry->arena->inode) &&
+	    igrab(entry->arena->inode))
 		arena = entry->arena;
 	mutex_unlock(&marena_names_lock);
 	return arena;

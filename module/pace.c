@@ -270,13 +270,19 @@ enum marena_reason marena_pace_due(struct marena_arena *arena,
 	return MARENA_REASON_NONE;
 }
 
+/* Has the heap grown so far that a minor cycle will not do? */
+bool marena_pace_is_major(const struct marena_arena *arena)
+{
+	return READ_ONCE(arena->charged) >= READ_ONCE(arena->pace.major);
+}
+
 /* A cycle that nobody asked for begins: is it to be a minor one? */
 bool marena_pace_is_minor(const struct marena_arena *arena,
 			  enum marena_reason reason)
 {
 	if (reason != MARENA_REASON_GROWTH && reason != MARENA_REASON_LIMIT)
 		return false;
-	return READ_ONCE(arena->charged) < READ_ONCE(arena->pace.major);
+	return !marena_pace_is_major(arena);
 }
 
 /* A lease was taken: is it time for a cycle? */

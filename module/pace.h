@@ -70,6 +70,7 @@ int marena_settings(struct marena_arena *arena,
 enum marena_reason marena_pace_due(struct marena_arena *arena,
 				   enum marena_reason reason, u64 now,
 				   u64 *wait_ns);
+bool marena_pace_is_major(const struct marena_arena *arena);
 bool marena_pace_is_minor(const struct marena_arena *arena,
 			  enum marena_reason reason);
 void marena_pace_begin(struct marena_arena *arena);

@@ -61,6 +61,7 @@ static void marena_test_given_up(struct kunit *test)
 	struct marena_slot *slot = marena_test_slot(test, client);
 	LIST_HEAD(clients);
 
+	marena_test_mm_use();
 	slot->section = 1;
 	KUNIT_EXPECT_FALSE(test, marena_rendezvous_try(arena, &clients,
 						       MARENA_TEST_BUDGET_US,
@@ -81,6 +82,7 @@ static void marena_test_given_up(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, client->counting);
 	marena_test_end(arena, &clients);
 	KUNIT_EXPECT_EQ(test, kref_read(&client->kref), 1);
+	marena_test_mm_unuse();
 }
 
 /* A client that has ended is not waited for, whatever its slots say. */
@@ -90,6 +92,7 @@ static void marena_test_ended(struct kunit *test)
 	struct marena_client *client = marena_test_client(test, arena);
 	LIST_HEAD(clients);
 
+	marena_test_mm_use();
 	marena_test_slot(test, client)->section = 1;
 	marena_clients_hold(arena, &clients);
 	KUNIT_EXPECT_TRUE(test, marena_any_in_section(&clients));
@@ -97,6 +100,7 @@ static void marena_test_ended(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, marena_any_in_section(&clients));
 	marena_clients_release(&clients);
 	KUNIT_EXPECT_EQ(test, arena->nr_clients, 0);
+	marena_test_mm_unuse();
 }
 
 /* No lease outlives the rendezvous. */

@@ -37,16 +37,22 @@ static void marena_slot_page_free(struct marena_slot_page *page)
 	kfree(page);
 }
 
-static bool marena_owner_has_exited(struct pid *owner)
+/*
+ * Will the owner never run again with the client's memory, @mm? A process that only
+ * shares it may execute another program, of which nobody here is to know anything.
+ */
+static bool marena_owner_has_left(struct pid *owner,
+				  const struct mm_struct *mm)
 {
 	struct task_struct *task;
-	bool exited;
+	bool left;
 
 	rcu_read_lock();
 	task = pid_task(owner, PIDTYPE_PID);
-	exited = !task || READ_ONCE(task->exit_state);
+	left = !task || READ_ONCE(task->exit_state) ||
+	       READ_ONCE(task->mm) != mm;
 	rcu_read_unlock();
-	return exited;
+	return left;
 }
 
 static void marena_slot_clear(struct marena_slot_page *page, unsigned int i)
@@ -60,13 +66,14 @@ static void marena_slot_clear(struct marena_slot_page *page, unsigned int i)
 
 /* Give a free slot of the page to the caller; -ENOSPC: there is none. */
 static int marena_slot_take(struct marena_slot_page *page,
-			    struct marena_stop *stop)
+			    struct marena_stop *stop,
+			    const struct mm_struct *mm)
 {
 	unsigned int i;
 
 	for (i = 0; i < MARENA_SLOTS_PER_PAGE; i++) {
 		if (page->owners[i] &&
-		    marena_owner_has_exited(page->owners[i]))
+		    marena_owner_has_left(page->owners[i], mm))
 			marena_slot_clear(page, i);
 		if (!page->owners[i]) {
 			WRITE_ONCE(page->slots[i].section, 0);
@@ -99,7 +106,7 @@ static int marena_slot_find(struct marena_client *client,
 			smp_store_release(&client->slots[i], fresh);
 			fresh = NULL;
 		}
-		slot = marena_slot_take(client->slots[i], stop);
+		slot = marena_slot_take(client->slots[i], stop, client->mm);
 		spin_unlock(&client->slot_lock);
 		if (slot >= 0) {
 			marena_slot_page_free(fresh);
@@ -176,12 +183,13 @@ struct page *marena_slots_page_get(struct marena_client *client,
 	return slots;
 }
 
-static bool marena_slot_in_section(struct marena_slot_page *page,
+static bool marena_slot_in_section(const struct marena_client *client,
+				   struct marena_slot_page *page,
 				   unsigned int i)
 {
 	if (!page->owners[i] || !READ_ONCE(page->slots[i].section))
 		return false;
-	if (!marena_owner_has_exited(page->owners[i]))
+	if (!marena_owner_has_left(page->owners[i], client->mm))
 		return true;
 	marena_slot_clear(page, i);
 	return false;
@@ -196,7 +204,8 @@ bool marena_slots_in_section(struct marena_client *client)
 	spin_lock(&client->slot_lock);
 	for (i = 0; i < MARENA_SLOT_PAGES && client->slots[i] && !inside; i++)
 		for (j = 0; j < MARENA_SLOTS_PER_PAGE && !inside; j++)
-			inside = marena_slot_in_section(client->slots[i], j);
+			inside = marena_slot_in_section(client,
+							client->slots[i], j);
 	spin_unlock(&client->slot_lock);
 	return inside;
 }
@@ -204,7 +213,7 @@ bool marena_slots_in_section(struct marena_client *client)
 static void marena_slot_stop(struct marena_client *client,
 			     struct marena_slot_page *page, unsigned int i)
 {
-	if (marena_slot_in_section(page, i))
+	if (marena_slot_in_section(client, page, i))
 		marena_stop_thread(page->stops[i], page->owners[i], client,
 				   &page->slots[i]);
 }

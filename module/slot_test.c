@@ -33,12 +33,32 @@ static void marena_test_slots_full(struct kunit *test)
 	struct marena_client *client = marena_test_client(test, arena);
 	struct marena_slot_op args = {};
 
+	marena_test_mm_use();
 	KUNIT_EXPECT_NULL(test, marena_slots_page_get(client, 0));
 	marena_test_slots(test, client, MARENA_NR_SLOTS - 1);
 	KUNIT_EXPECT_EQ(test, marena_slot_acquire(client, &args), -ENOSPC);
 	KUNIT_EXPECT_EQ(test, marena_test_slot_release(client, 100), 0);
 	KUNIT_EXPECT_EQ(test, marena_slot_acquire(client, &args), 0);
 	KUNIT_EXPECT_EQ(test, args.slot, 100);
+	marena_test_mm_unuse();
+}
+
+/* Who works with other memory has left, and its slot is free. */
+static void marena_test_slot_left(struct kunit *test)
+{
+	struct marena_arena *arena = marena_test_arena(test, SZ_2M, 0);
+	struct marena_client *client = marena_test_client(test, arena);
+	struct marena_slot *slot;
+
+	marena_test_mm_use();
+	marena_test_slots(test, client, 0);
+	slot = client->slots[0]->slots;
+	slot->section = 1;
+	KUNIT_EXPECT_TRUE(test, marena_slots_in_section(client));
+	marena_test_mm_unuse();
+	KUNIT_EXPECT_FALSE(test, marena_slots_in_section(client));
+	KUNIT_EXPECT_NULL(test, client->slots[0]->owners[0]);
+	KUNIT_EXPECT_EQ(test, slot->section, 0);
 }
 
 static void marena_test_slot_owner(struct kunit *test)
@@ -72,6 +92,7 @@ static void marena_test_in_section(struct kunit *test)
 	struct marena_client *client = marena_test_client(test, arena);
 	struct marena_slot *last, *none;
 
+	marena_test_mm_use();
 	KUNIT_EXPECT_FALSE(test, marena_slots_in_section(client));
 	marena_test_slots(test, client, MARENA_SLOTS_PER_PAGE);
 	last = client->slots[1]->slots;
@@ -85,10 +106,12 @@ static void marena_test_in_section(struct kunit *test)
 						 MARENA_SLOTS_PER_PAGE), 0);
 	KUNIT_EXPECT_EQ(test, last->section, 0);
 	KUNIT_EXPECT_FALSE(test, marena_slots_in_section(client));
+	marena_test_mm_unuse();
 }
 
 static struct kunit_case marena_slot_cases[] = {
 	KUNIT_CASE(marena_test_slots_full),
+	KUNIT_CASE(marena_test_slot_left),
 	KUNIT_CASE(marena_test_slot_owner),
 	KUNIT_CASE(marena_test_in_section),
 	{}

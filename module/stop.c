@@ -57,6 +57,9 @@
 /* All stacks of a cycle are to be read within that time. */
 #define MARENA_SCAN_MS		1000
 
+/* So many gates that a client's threads have seen are told apart. */
+#define MARENA_STOP_GATES	4
+
 /* Words that are taken from the registers at a time. */
 #define MARENA_SCAN_WORDS	64
 
@@ -257,19 +260,27 @@ void marena_stops_release(struct marena_arena *arena)
 		marena_stop_release(stop);
 }
 
-/* The snapshot has been taken. Threads of a client mostly saw the same gate. */
+/*
+ * The snapshot has been taken. Threads of a client mostly saw the same gate; where
+ * they say otherwise, all that it leases is kept, rather than looked at for each.
+ */
 void marena_stops_keep_leases(struct marena_arena *arena)
 {
 	struct marena_client *client = NULL;
 	struct marena_stop *stop;
+	unsigned int nr = 0;
 	u32 gate, last = 0;
 
 	list_for_each_entry(stop, &arena->col.stopped, link) {
 		gate = READ_ONCE(stop->slot->gate);
-		if (stop->client != client || gate != last)
-			marena_leases_keep(stop->client, gate);
+		if (stop->client != client)
+			nr = 0;
+		else if (gate == last || nr > MARENA_STOP_GATES)
+			continue;
+		nr++;
 		client = stop->client;
 		last = gate;
+		marena_leases_keep(client, nr > MARENA_STOP_GATES ? 0 : gate);
 		cond_resched();
 	}
 }
@@ -328,8 +339,19 @@ static int marena_stop_scan_vectors(const struct marena_search *search,
 	return 0;
 }
 
-/* Returns false if the thread ends. */
-static bool marena_stop_find_stacks(struct marena_stop *stop,
+/* Has it come to its work, so that nothing puts other registers in their place? */
+static bool marena_stop_is_inside(struct marena_stop *stop)
+{
+	bool inside;
+
+	spin_lock(&stop->lock);
+	inside = stop->inside;
+	spin_unlock(&stop->lock);
+	return inside;
+}
+
+/* Returns false if the thread ends. @inside: it was, when its registers were read */
+static bool marena_stop_find_stacks(struct marena_stop *stop, bool inside,
 				    struct marena_stacks *stacks)
 {
 	struct task_struct *task = stop->task;
@@ -342,7 +364,7 @@ static bool marena_stop_find_stacks(struct marena_stop *stop,
 	still = stop->queued || stop->inside;
 	if (still) {
 		call = syscall_get_nr(task, regs);
-		stacks->returning = !stop->inside &&
+		stacks->returning = !inside &&
 				    (call < 0 || call == __NR_rt_sigreturn);
 		stacks->sp = user_stack_pointer(regs) & ~(sizeof(u64) - 1);
 	}
@@ -362,13 +384,13 @@ static bool marena_stop_find_stacks(struct marena_stop *stop,
 }
 
 static int marena_stop_scan_stacks(const struct marena_search *search,
-				   struct marena_stop *stop)
+				   struct marena_stop *stop, bool inside)
 {
 	struct marena_stacks stacks = {};
 	struct mm_struct *mm;
 	int err = 0;
 
-	if (!marena_stop_find_stacks(stop, &stacks))
+	if (!marena_stop_find_stacks(stop, inside, &stacks))
 		return 0;
 	mm = get_task_mm(stop->task);
 	if (!mm)
@@ -385,12 +407,17 @@ static int marena_stop_scan_stacks(const struct marena_search *search,
 static int marena_stop_scan(const struct marena_search *search,
 			    struct marena_stop *stop)
 {
+	/*
+	 * Before they are read: where a handler returns meanwhile, those that it
+	 * puts back are read from its frame.
+	 */
+	bool inside = marena_stop_is_inside(stop);
 	int err;
 
 	marena_stop_scan_saved(search, stop, task_pt_regs(stop->task),
 			       sizeof(struct pt_regs));
 	err = marena_stop_scan_vectors(search, stop);
-	return err ? err : marena_stop_scan_stacks(search, stop);
+	return err ? err : marena_stop_scan_stacks(search, stop, inside);
 }
 
 /*

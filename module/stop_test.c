@@ -35,6 +35,7 @@ static int marena_test_sit(void *data)
 	struct marena_test_thread *thread = data;
 	struct marena_slot_op args = {}, other = {};
 
+	marena_test_mm_use();
 	if (!marena_slot_acquire(thread->client, &args)) {
 		thread->slot = &thread->client->slots[0]->slots[args.slot];
 		thread->stop = thread->client->slots[0]->stops[args.slot];
@@ -46,6 +47,7 @@ static int marena_test_sit(void *data)
 	complete(&thread->ready);
 	while (!kthread_should_stop())
 		schedule_timeout_interruptible(HZ);
+	marena_test_mm_unuse();
 	return 0;
 }
 

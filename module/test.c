@@ -83,6 +83,19 @@ void marena_test_suite_exit(struct kunit_suite *suite)
 	mmdrop(marena_test_mm);
 }
 
+/* The calling thread works with that address space, as a client's threads do. */
+void marena_test_mm_use(void)
+{
+	mmget(marena_test_mm);
+	kthread_use_mm(marena_test_mm);
+}
+
+void marena_test_mm_unuse(void)
+{
+	kthread_unuse_mm(marena_test_mm);
+	mmput(marena_test_mm);
+}
+
 /* The file of a new client, to end with marena_test_file_exit(); or an error. */
 struct file *marena_test_attach(struct marena_arena *arena)
 {

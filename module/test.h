@@ -32,6 +32,8 @@ struct marena_span *marena_test_lease(struct kunit *test,
 				      u64 bytes);
 int marena_test_unlease(struct marena_client *client,
 			const struct marena_span *span);
+void marena_test_mm_use(void);
+void marena_test_mm_unuse(void);
 void marena_test_file_exit(void *file);
 void marena_test_touch(struct kunit *test, struct marena_arena *arena,
 		       u64 offset);

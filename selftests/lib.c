@@ -9,10 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <ucontext.h>
 #include <unistd.h>
+#include <sys/mman.h>
 
 #include "kselftest_harness.h"
-#include "marena_test.h"
+#include "marena_straggler.h"
 
 #include <marena.h>
 
@@ -482,6 +484,108 @@ static void *share(void *arg)
 		use_once(self);
 	}
 	return NULL;
+}
+
+/* A thread that stays in a section. */
+struct stay {
+	struct marena *a;
+	int inside;
+	int go;
+	pthread_t thread;
+};
+
+static void *stay(void *arg)
+{
+	struct stay *s = arg;
+
+	mt_assert_eq(marena_enter(s->a), 0);
+	set(&s->inside);
+	while (!is_set(&s->go))
+		usleep(1000);
+	mt_assert_eq(marena_leave(s->a), 0);
+	return NULL;
+}
+
+static void stay_end(struct stay *s)
+{
+	set(&s->go);
+	mt_assert_eq(pthread_join(s->thread, NULL), 0);
+}
+
+/* It keeps no large objects of others that are made, and then garbage. */
+TEST_F(lib, a_thread_that_stays_keeps_nothing_large)
+{
+	struct stay s = { .a = self->a };
+	unsigned int i;
+	void *large;
+
+	ASSERT_EQ(0, pthread_create(&s.thread, NULL, stay, &s));
+	while (!is_set(&s.inside))
+		usleep(1000);
+	for (i = 0; i < 8; i++) {
+		large = marena_alloc(self->a, MIB);
+		ASSERT_NE(NULL, large);
+		ASSERT_EQ(0, marena_put(self->a, large));
+	}
+	mt_expect_cycle(marena_fd(self->a), 1, 0);
+	stay_end(&s);
+}
+
+#define COROUTINE_STACK	(256 * 1024)
+
+static struct {
+	struct stay *s;
+	char *stack;
+	ucontext_t thread;
+	ucontext_t own;
+} coroutine;
+
+static void stay_in_coroutine(void)
+{
+	stay(coroutine.s);
+}
+
+static void *run_coroutine(void *arg)
+{
+	coroutine.s = arg;
+	mt_assert_eq(getcontext(&coroutine.own), 0);
+	coroutine.own.uc_stack.ss_sp = coroutine.stack;
+	coroutine.own.uc_stack.ss_size = COROUTINE_STACK;
+	coroutine.own.uc_link = &coroutine.thread;
+	makecontext(&coroutine.own, stay_in_coroutine, 0);
+	mt_assert_eq(swapcontext(&coroutine.thread, &coroutine.own), 0);
+	return NULL;
+}
+
+/*
+ * A thread's first call comes from a coroutine, whose stack is not the one that the
+ * thread was made with. What is between them can be read by nobody.
+ */
+TEST_F(lib, a_thread_begins_in_a_coroutine)
+{
+	int file = memfd_create("between", MFD_CLOEXEC);
+	struct stay s = { .a = self->a };
+	pthread_attr_t attr;
+	char *memory;
+
+	ASSERT_GE(file, 0);
+	ASSERT_EQ(0, ftruncate(file, MIB));
+	memory = mmap(NULL, 3 * MIB, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, memory);
+	ASSERT_EQ(memory + MIB,
+		  mmap(memory + MIB, MIB, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_FIXED, file, 0));
+	coroutine.stack = memory;
+	ASSERT_EQ(0, pthread_attr_init(&attr));
+	ASSERT_EQ(0, pthread_attr_setstack(&attr, memory + 2 * MIB, MIB));
+	ASSERT_EQ(0, pthread_create(&s.thread, &attr, run_coroutine, &s));
+	while (!is_set(&s.inside))
+		usleep(1000);
+	mt_expect_cycle(marena_fd(self->a), 1, 0);
+	stay_end(&s);
+	ASSERT_EQ(0, munmap(memory, 3 * MIB));
+	ASSERT_EQ(0, close(file));
 }
 
 /* References that threads of one handle count to one object: none is lost. */

@@ -258,6 +258,26 @@ TEST_F(pace, min_interval)
 	EXPECT_EQ(MARENA_REASON_GROWTH, next_cycle(self->fd, 2).last_reason);
 }
 
+/* Who would be content with a minor cycle does not put off a major one. */
+TEST_F(pace, minor_where_a_major_one_is_due)
+{
+	struct marena_ioc_stats stats;
+
+	set_min_interval(self->fd, HOUR_MS);
+	set_gc_percent(self->fd, 100);
+	ASSERT_EQ(0, mt_collect(self->fd));
+	ASSERT_EQ(0, mt_collect_minor(self->fd));
+	EXPECT_EQ(1, mt_stats(self->fd).cycles_minor);
+	churn(self->t, PAGES);
+	stats = mt_stats(self->fd);
+	EXPECT_EQ(2, stats.cycles);
+	EXPECT_LT(stats.pages_goal, stats.pages_charged);
+	ASSERT_EQ(0, mt_collect_minor(self->fd));
+	stats = mt_stats(self->fd);
+	EXPECT_EQ(3, stats.cycles);
+	EXPECT_EQ(1, stats.cycles_minor);
+}
+
 /* ------------------------------------------------------------------- assists */
 
 struct node {

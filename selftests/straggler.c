@@ -612,4 +612,27 @@ TEST_F(straggler, that_executes_another_program)
 	}
 }
 
+/*
+ * It only shared its memory with the others, who have it still. The program that it
+ * executes is none of theirs: it is not stopped, nor are its registers looked at.
+ */
+TEST_F(straggler, that_shared_memory_and_executes_another_program)
+{
+	struct mt_client *client = &self->w.client;
+	__u32 slot;
+	pid_t pid = vfork();
+
+	if (!pid) {
+		if (mt_slot_acquire(client->fd, &slot))
+			_exit(1);
+		client->slots[slot].section = 1;
+		execlp("sleep", "sleep", "1000", NULL);
+		_exit(1);
+	}
+	ASSERT_GE(pid, 0);
+	mt_expect_cycle(self->fd, 0, 1);
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	mt_wait_signal(pid, SIGKILL);
+}
+
 TEST_HARNESS_MAIN

@@ -6,8 +6,10 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 
 #include "kselftest_harness.h"
@@ -90,6 +92,63 @@ TEST_F(unload, client_mapped)
 	mt_dev_close();
 	ASSERT_FALSE(mt_module_try_unload());
 	ASSERT_EQ(0, munmap(w.client.map, w.client.attach.map_size));
+	mt_module_unload();
+}
+
+static int watch(int fd)
+{
+	int watcher = inotify_init1(IN_CLOEXEC);
+	char path[32];
+
+	mt_assert(watcher >= 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	mt_assert(inotify_add_watch(watcher, path, IN_ATTRIB) >= 0);
+	return watcher;
+}
+
+/* A watch outlasts the last file of what it is for. It keeps nothing alive. */
+TEST_F(unload, arena_watched)
+{
+	int fd = mt_create(NULL, MT_REGION, 0, 0);
+	int watcher;
+
+	ASSERT_GE(fd, 0);
+	watcher = watch(fd);
+	mt_dev_close();
+	ASSERT_FALSE(mt_module_try_unload());
+	ASSERT_EQ(0, close(fd));
+	mt_module_unload();
+	ASSERT_EQ(0, close(watcher));
+}
+
+/* While there are others, it keeps an arena, which can be opened again by its name. */
+TEST_F(unload, arena_watched_among_others)
+{
+	struct marena_attach attach = { .size = sizeof(attach) };
+	const char *name = mt_name("unload");
+	int other = mt_create(NULL, MT_REGION, 0, 0);
+	int fd = mt_create(name, MT_REGION, 0, 0);
+	int watcher[2];
+
+	ASSERT_GE(other, 0);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, mt_ioctl(fd, MARENA_ATTACH, &attach));
+	watcher[0] = watch(fd);
+	watcher[1] = watch(attach.fd);
+	ASSERT_EQ(0, close(attach.fd));
+	ASSERT_EQ(0, close(fd));
+	fd = mt_open(name, 0);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, close(fd));
+	ASSERT_EQ(0, close(watcher[0]));
+	/* The client's inode has the arena's. */
+	fd = mt_open(name, 0);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, close(fd));
+	ASSERT_EQ(0, close(watcher[1]));
+	ASSERT_EQ(-ENOENT, mt_open(name, 0));
+	ASSERT_EQ(0, close(other));
+	mt_dev_close();
 	mt_module_unload();
 }
 

@@ -106,7 +106,8 @@ static void table_drop(struct marena_thread_table *table, uint32_t index)
 
 /*
  * Where the stack of the calling thread ends, or 0: where its mapping does. That
- * is so for the first thread; others' may be next to other memory.
+ * is so for the first thread; others' may be next to other memory. And it is so where
+ * the thread is on a stack that the program has made itself, as a coroutine is.
  */
 static uintptr_t stack_end(void)
 {
@@ -118,6 +119,8 @@ static uintptr_t stack_end(void)
 		return 0;
 	pthread_attr_getstack(&attr, &start, &size);
 	pthread_attr_destroy(&attr);
+	if ((uintptr_t)__builtin_frame_address(0) - (uintptr_t)start >= size)
+		return 0;
 	return (uintptr_t)start + size;
 }
 

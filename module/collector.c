@@ -127,6 +127,10 @@ static int marena_cycle(struct marena_arena *arena)
 		marena_weak_set(arena, false);
 	}
 	marena_mark_end(arena, &clients, !err, &figures);
+	if (err == -EBUSY) {
+		marena_generation_give_up(arena, &swept);
+		marena_collector_account(&arena->col, &swept);
+	}
 	if (err)
 		return err;
 	marena_pace_marked(arena);

@@ -460,6 +460,28 @@ void marena_generation_end(struct marena_arena *arena,
 	arena->survivals = survivals;
 }
 
+/* A large one waits for a cycle that succeeds, as its object does. */
+static void marena_span_give_back(struct marena_arena *arena,
+				  struct marena_span *span,
+				  struct marena_settled *done)
+{
+	if (span->client || !list_empty(&span->link) ||
+	    marena_span_is_large(span))
+		return;
+	span->swept = arena->marked;
+	marena_span_settle(arena, span, done);
+}
+
+/*
+ * The cycle is given up. The rendezvous has ended leases, and nothing is swept: what
+ * is free there may be leased again.
+ */
+void marena_generation_give_up(struct marena_arena *arena,
+			       struct marena_settled *done)
+{
+	marena_young_visit(arena, marena_span_give_back, done);
+}
+
 #ifdef MARENA_KUNIT
 #include "generation_test.c"
 #endif

@@ -29,6 +29,8 @@ void marena_remembered_visit(struct marena_arena *arena,
 			     bool (*visit)(void *ctx, u64 page), void *ctx);
 void marena_generation_end(struct marena_arena *arena,
 			   struct marena_settled *done);
+void marena_generation_give_up(struct marena_arena *arena,
+			       struct marena_settled *done);
 
 void marena_remember(struct marena_region *region, const unsigned long *pages);
 void marena_span_set_young(struct marena_arena *arena,

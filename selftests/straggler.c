@@ -258,6 +258,25 @@ TEST_F(straggler, and_what_is_young_stays_so)
 	EXPECT_TRUE(mt_alloc_bit(&self->w.arena, young));
 }
 
+/* Nor does a cycle that is given up take anything of the heap: leases end in it. */
+TEST_F(straggler, whose_stack_costs_no_memory)
+{
+	struct mt_thread *t = &self->w.thread;
+	__u64 pages;
+	int i;
+
+	mt_straggler_unreadable(&self->s, &self->w.client);
+	for (i = 0; i < 6; i++) {
+		ASSERT_EQ(0, mt_put(t, mt_new(t, MARENA_TYPE_OPAQUE, 128)));
+		ASSERT_EQ(-EBUSY, mt_try_collect(self->fd));
+		/* The first lease is kept, as the straggler may be using it. */
+		if (i == 1)
+			pages = mt_stats(self->fd).pages_charged;
+	}
+	EXPECT_EQ(pages, mt_stats(self->fd).pages_charged);
+	mt_straggler_end(&self->s);
+}
+
 /* Leases that are used up are over, and what has died there is freed. */
 TEST_F(straggler, keeps_no_lease_that_is_used_up)
 {

@@ -14,7 +14,8 @@
  *     stored into the heap with a plain assignment.
  *  5. A weak field is a struct marena_weak, and is read and written by
  *     marena_weak_get() and marena_weak_set() alone.
- *  6. A pointer that was loaded in a section and is not held is kept in local
+ *  6. A pointer that was loaded in a section and is not held is kept, as it is or
+ *     as one into the object (not to its end, where the next may begin), in local
  *     variables of the thread alone: not in static or malloc()ed memory, nor in
  *     a coroutine that does not run, or is interrupted by a signal that is
  *     handled on another stack.

@@ -465,8 +465,7 @@ static void marena_span_give_back(struct marena_arena *arena,
 				  struct marena_span *span,
 				  struct marena_settled *done)
 {
-	if (span->client || !list_empty(&span->link) ||
-	    marena_span_is_large(span))
+	if (span->client || marena_span_is_large(span))
 		return;
 	span->swept = arena->marked;
 	marena_span_settle(arena, span, done);

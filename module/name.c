@@ -186,6 +186,18 @@ static void marena_name_release(struct inode *inode)
 	marena_fs_unpin();
 }
 
+/*
+ * An arena of another mount has no file any more, so it cannot be opened: what there is
+ * of it, as a descriptor that is but a path, does not keep others from its name.
+ */
+static void marena_name_drop_stale(struct marena_names *set, const char *name)
+{
+	struct marena_name *entry = marena_name_find(set, name);
+
+	if (entry && !marena_fs_has(entry->arena->inode))
+		WARN_ON(marena_name_remove(entry));
+}
+
 /* Give an arena a name in the caller's namespace. The caller holds a pin. */
 int marena_name_add(struct marena_arena *arena, const char *name, bool persist)
 {
@@ -208,6 +220,7 @@ int marena_name_add(struct marena_arena *arena, const char *name, bool persist)
 	err = -ENOMEM;
 	if (!set)
 		goto err_unlock;
+	marena_name_drop_stale(set, name);
 	err = -EEXIST;
 	if (!marena_name_insert(set, entry))
 		goto err_unlock;
@@ -255,7 +268,7 @@ struct marena_arena *marena_name_open(const char *name)
 
 	mutex_lock(&marena_names_lock);
 	entry = marena_name_find(marena_names_find(), name);
-	/* Of another mount is what has no file any more, and is about to go. */
+	/* Of another mount is what has no file any more. */
 	if (entry && marena_fs_has(entry->arena->inode) &&
 	    igrab(entry->arena->inode))
 		arena = entry->arena;

@@ -3,6 +3,7 @@
  * The module goes when nothing of it is in use, and not before. It is loaded
  * again after each test, with the parameters that it had.
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -95,14 +96,20 @@ TEST_F(unload, client_mapped)
 	mt_module_unload();
 }
 
+static const char *fd_path(int fd)
+{
+	static char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return path;
+}
+
 static int watch(int fd)
 {
 	int watcher = inotify_init1(IN_CLOEXEC);
-	char path[32];
 
 	mt_assert(watcher >= 0);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	mt_assert(inotify_add_watch(watcher, path, IN_ATTRIB) >= 0);
+	mt_assert(inotify_add_watch(watcher, fd_path(fd), IN_ATTRIB) >= 0);
 	return watcher;
 }
 
@@ -148,6 +155,30 @@ TEST_F(unload, arena_watched_among_others)
 	ASSERT_EQ(0, close(watcher[1]));
 	ASSERT_EQ(-ENOENT, mt_open(name, 0));
 	ASSERT_EQ(0, close(other));
+	mt_dev_close();
+	mt_module_unload();
+}
+
+/* A descriptor that is but a path keeps an arena, which nobody can open any more. */
+TEST_F(unload, arena_as_a_path)
+{
+	const char *name = mt_name("unload");
+	int fd = mt_create(name, MT_REGION, 0, 0);
+	int path, other;
+
+	ASSERT_GE(fd, 0);
+	path = open(fd_path(fd), O_PATH | O_CLOEXEC);
+	ASSERT_GE(path, 0);
+	ASSERT_EQ(0, close(fd));
+	ASSERT_EQ(-ENOENT, mt_open(name, 0));
+	fd = mt_create(name, MT_REGION, 0, 0);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, close(path));
+	/* Its name is another's by now. */
+	other = mt_open(name, 0);
+	ASSERT_GE(other, 0);
+	ASSERT_EQ(0, close(other));
+	ASSERT_EQ(0, close(fd));
 	mt_dev_close();
 	mt_module_unload();
 }

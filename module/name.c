@@ -193,9 +193,12 @@ static void marena_name_release(struct inode *inode)
 static void marena_name_drop_stale(struct marena_names *set, const char *name)
 {
 	struct marena_name *entry = marena_name_find(set, name);
+	struct inode *inode = NULL;
 
 	if (entry && !marena_fs_has(entry->arena->inode))
-		WARN_ON(marena_name_remove(entry));
+		inode = marena_name_remove(entry);
+	/* A lasting name has a pin, so its mount is this one. */
+	WARN_ON(inode);
 }
 
 /* Give an arena a name in the caller's namespace. The caller holds a pin. */

@@ -13,7 +13,9 @@ struct marena_span;
 
 /*
  * How a lease gets memory for what it needs. Where there is none, nobody is killed
- * for it: a cycle may find some, and marena_lease() runs one.
+ * for it: a cycle may find some, and marena_lease() runs one. (The kernel's own page
+ * tables, for a table that is got by vmalloc, are asked for as always; no memory
+ * cgroup is charged for them.)
  */
 #define MARENA_GFP_LEASE \
 	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
